@@ -1,0 +1,129 @@
+"""The one way to the graph: a function that takes a transaction, run with retries."""
+
+import threading
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity
+from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
+
+from graph.errors import GraphRejected, GraphUnavailable
+from graph.settings import GraphSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Graph:
+    """
+    A Neo4j database, asked by query functions.
+
+    The driver opens on first use, in the process that uses it, since its sockets do not survive
+    a fork. Threads share it.
+    """
+
+    def __init__(
+        self,
+        settings: GraphSettings,
+        *,
+        warn_severity: NotificationMinimumSeverity = NotificationMinimumSeverity.OFF,
+    ) -> None:
+        self._settings = settings
+        self._warn_severity = warn_severity
+        self._driver: Driver | None = None
+        self._opening = threading.Lock()
+
+    def read(
+        self,
+        query: Callable[Concatenate[ManagedTransaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """
+        Run a query function in a read transaction.
+
+        Raises:
+            GraphUnavailable: the server is away.
+            GraphRejected: the server refused the query.
+        """
+        return self._run("read", query, *args, **kwargs)
+
+    def write(
+        self,
+        query: Callable[Concatenate[ManagedTransaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As ``read``, in a write transaction; it may run twice, so it must be idempotent."""
+        return self._run("write", query, *args, **kwargs)
+
+    def run_alone(self, statement: str) -> None:
+        """Run one statement in auto-commit: schema changes and ``IN TRANSACTIONS``."""
+        try:
+            with self._open().session(database=self._settings.database) as session:
+                session.run(statement).consume()
+        except (Neo4jError, DriverError) as error:
+            raise _ours(error) from error
+
+    def ping(self) -> None:
+        """
+        Ask the server for a sign of life.
+
+        Raises:
+            GraphUnavailable: there was none.
+        """
+        self.read(_one)
+
+    def close(self) -> None:
+        """Close the driver; the next use opens it again."""
+        with self._opening:
+            if self._driver is not None:
+                self._driver.close()
+                self._driver = None
+
+    def _run(
+        self,
+        access: str,
+        query: Callable[Concatenate[ManagedTransaction, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        try:
+            with self._open().session(database=self._settings.database) as session:
+                execute = session.execute_read if access == "read" else session.execute_write
+                return execute(query, *args, **kwargs)
+        except (Neo4jError, DriverError) as error:
+            raise _ours(error) from error
+
+    def _open(self) -> Driver:
+        with self._opening:
+            if self._driver is None:
+                settings = self._settings
+                password = settings.password
+                self._driver = GraphDatabase.driver(
+                    settings.uri,
+                    auth=None if password is None else (settings.user, password.get_secret_value()),
+                    max_connection_pool_size=settings.max_connection_pool_size,
+                    connection_acquisition_timeout=settings.connection_acquisition_timeout_s,
+                    max_transaction_retry_time=settings.max_transaction_retry_time_s,
+                    liveness_check_timeout=60.0,
+                    telemetry_disabled=True,
+                    warn_notification_severity=self._warn_severity,
+                )
+            return self._driver
+
+
+def _one(tx: ManagedTransaction) -> None:
+    tx.run("RETURN 1").consume()
+
+
+def _ours(error: Neo4jError | DriverError) -> GraphUnavailable | GraphRejected:
+    if isinstance(error, AuthError):
+        return GraphRejected("the graph refused the login")
+    if isinstance(error, ClientError) and not error.is_retryable():
+        return GraphRejected(str(error))
+    if isinstance(error, Neo4jError) and not error.is_retryable():
+        return GraphRejected(str(error))
+    return GraphUnavailable(type(error).__name__)

@@ -1,0 +1,84 @@
+"""Models and the runs that make them."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from graph.domain.ids import ModelVersion, RunId
+
+
+class Slot(StrEnum):
+    """One of the two places a node has for an embedding; the idle one is written, then live."""
+
+    BLUE = "blue"
+    GREEN = "green"
+
+    @property
+    def other(self) -> "Slot":
+        """The slot that is not this one."""
+        return Slot.GREEN if self is Slot.BLUE else Slot.BLUE
+
+
+class ModelStatus(StrEnum):
+    """Where a model stands in its life."""
+
+    CANDIDATE = "candidate"
+    LIVE = "live"
+    RETIRED = "retired"
+    FAILED = "failed"
+
+
+class RunState(StrEnum):
+    """Where a training run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """
+    One trained model.
+
+    Attributes:
+        as_of_ms: end of the behaviour it has seen, milliseconds UTC.
+        data_seq: last event sequence number it has seen.
+        metrics: figures by name, flat; each set has its base rate.
+    """
+
+    version: ModelVersion
+    status: ModelStatus
+    slot: Slot
+    profile: str
+    as_of_ms: int
+    data_seq: int
+    created_at: int
+    metrics: dict[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRun:
+    """
+    One run from pull to swap.
+
+    Attributes:
+        stage: the step it is in, by name; ``queued`` before the first, ``done`` after the last.
+        progress: share of the whole that is done, 0 to 1.
+        figures: what the run has measured so far, JSON values by name.
+    """
+
+    run_id: RunId
+    state: RunState
+    profile: str
+    stage: str
+    progress: float
+    requested_at: int
+    started_at: int | None = None
+    finished_at: int | None = None
+    model_version: ModelVersion | None = None
+    error: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)

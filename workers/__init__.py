@@ -1,0 +1,1 @@
+"""The workers' floor: intake, jobs, schedule, connectors, the command line."""
