@@ -1,0 +1,61 @@
+# Shopgraph: `make help` lists what this file can do.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test unit integration lint format types contracts check bench explore clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# One stamp stands for the whole environment: it is made again when the requirements change.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Shopgraph needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,demo,explore,dev]'
+	@touch $@
+
+install: $(VENV)/.installed  ## make the virtual environment with everything in it
+
+demo: install  ## real data to recommendations, from nothing (ARGS=--once ends by itself)
+	$(BIN)/shopgraph demo $(ARGS)
+
+up: install  ## run all processes in the foreground until Ctrl-C
+	$(BIN)/shopgraph up $(ARGS)
+
+test: install  ## all tests: unit, contract, and integration on a real Neo4j and Valkey
+	REQUIRE_SERVICES=1 $(BIN)/python -m pytest $(ARGS)
+
+unit: install  ## the tests that need no server
+	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
+
+integration: install  ## the tests on real servers
+	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/integration $(ARGS)
+
+lint: install  ## style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: install  ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: install  ## mypy --strict
+	$(BIN)/mypy
+
+contracts: install  ## who may import whom
+	$(BIN)/lint-imports
+
+check: lint types contracts test  ## all that must be quiet before a change lands
+
+bench: install  ## print the speed of this machine beside the numbers to hold
+	$(BIN)/shopgraph benchmark $(ARGS)
+
+explore: install  ## where to look at the graph in Neo4j Browser
+	$(BIN)/shopgraph explore
+
+clean:  ## remove the environment and what the tools cached (the data folder stays)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
