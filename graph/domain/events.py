@@ -78,6 +78,11 @@ class Event:
         shown_items: on ``impression``, the list as shown, in order of position.
         attributes: the client's free attributes as JSON text.
         flags: what we think of the fact, such as ``late`` or ``bot``.
+        shown_positions: on ``impression``, the positions beside ``shown_items``, where they are
+            not simply 1, 2, 3 and so on.
+        sent_ts: when this try was sent, by the device's clock.
+        context: the rest of the client's context (page, locale, ...) as JSON text.
+        consent: what the event says about consent, purpose by purpose, as JSON text.
     """
 
     event_id: EventId
@@ -104,13 +109,17 @@ class Event:
     recommendation_id: str | None = None
     position: int | None = None
     dwell_ms: int | None = None
-    rating: int | None = None
+    rating: float | None = None
     value: float | None = None
     query: str | None = None
     channel: str | None = None
     shown_items: tuple[str, ...] | None = None
     attributes: str | None = None
     flags: tuple[str, ...] = ()
+    shown_positions: tuple[int, ...] | None = None
+    sent_ts: int | None = None
+    context: str | None = None
+    consent: str | None = None
 
     def to_row(self) -> tuple[Any, ...]:
         """All fields in declared order; the form in which events travel on the stream."""
@@ -123,6 +132,8 @@ class Event:
         values["type"] = EventType(values["type"])
         if values["shown_items"] is not None:
             values["shown_items"] = tuple(values["shown_items"])
+        if values["shown_positions"] is not None:
+            values["shown_positions"] = tuple(values["shown_positions"])
         values["flags"] = tuple(values["flags"])
         return cls(**values)
 
