@@ -1,0 +1,124 @@
+"""Real services for the tests: those that the environment names, else ones of our own."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import redis
+from neo4j import ManagedTransaction
+
+from graph.client import Graph
+from graph.settings import GraphSettings
+from workers.local import Ports, Starting, environment, start_local, stop_local
+from workers.local.errors import LocalError
+
+try:
+    from graph import migrations
+except ImportError:  # only until that module is there
+    migrations = None  # type: ignore[assignment]
+
+WIPE = "MATCH (n) WHERE NOT n:__Neo4jMigration CALL (n) { DETACH DELETE n } IN TRANSACTIONS"
+
+
+@dataclass(frozen=True)
+class Services:
+    """Addresses of the services that the tests talk to."""
+
+    neo4j: GraphSettings
+    redis_url: str
+
+
+@pytest.fixture(scope="session")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """
+    A Neo4j and a Valkey: ``NEO4J_URI`` and ``REDIS_URL``, or servers that end with the run.
+
+    Where they cannot be had the tests are skipped; with ``REQUIRE_SERVICES=1`` and in CI they fail.
+    """
+    home = tmp_path_factory.mktemp("services")
+    how = Starting(started_by="the tests", ends_with_parent=True, for_tests=True)
+    try:
+        start_local(home, Ports.free(), how)
+        found = os.environ | environment(home)
+    except LocalError as error:
+        if os.environ.get("REQUIRE_SERVICES") == "1" or os.environ.get("CI"):
+            pytest.fail(f"the services are required: {error}")
+        pytest.skip(f"no services: {error}")
+    yield Services(_settings(found), found["REDIS_URL"])
+    stop_local(home)
+
+
+@pytest.fixture(scope="session")
+def neo4j_settings(services: Services) -> GraphSettings:
+    """Address and login of the test graph."""
+    return services.neo4j
+
+
+@pytest.fixture(scope="session")
+def neo4j_uri(services: Services) -> str:
+    """The Bolt address of the test graph."""
+    return services.neo4j.uri
+
+
+@pytest.fixture(scope="session")
+def migrated_graph(services: Services) -> Iterator[Graph]:
+    """The test graph with its constraints and indexes, whatever else is in it."""
+    graph = Graph(services.neo4j)
+    _refuse_strangers_data(graph)
+    if migrations is not None:
+        migrations.apply(graph, owner="tests", now_ms=int(time.time() * 1000))
+    yield graph
+    graph.close()
+
+
+@pytest.fixture
+def graph(migrated_graph: Graph) -> Graph:
+    """An empty graph with its constraints and indexes."""
+    migrated_graph.run_alone(WIPE)
+    return migrated_graph
+
+
+@pytest.fixture
+def redis_url(services: Services) -> str:
+    """An empty Valkey."""
+    with redis.Redis.from_url(services.redis_url) as client:
+        client.flushdb()
+    return services.redis_url
+
+
+@pytest.fixture
+def local_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data folder of the test's own, without services that the environment names."""
+    for name in ("NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_HOME", "REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "home"
+    monkeypatch.setenv("SHOPGRAPH_HOME", str(home))
+    yield home
+    stop_local(home)
+
+
+def _settings(found: dict[str, str]) -> GraphSettings:
+    return GraphSettings(
+        uri=found["NEO4J_URI"],
+        user=found.get("NEO4J_USER", "neo4j"),
+        password=found.get("NEO4J_PASSWORD"),  # type: ignore[arg-type]
+    )
+
+
+def _refuse_strangers_data(graph: Graph) -> None:
+    # The tests wipe the graph, and NEO4J_URI may name one that somebody needs.
+    if not graph.read(_is_ours_to_wipe) and os.environ.get("TESTS_MAY_WIPE") != "1":
+        pytest.fail(
+            "NEO4J_URI names a graph with data that is not from these tests; "
+            "set TESTS_MAY_WIPE=1 if it may be wiped"
+        )
+
+
+def _is_ours_to_wipe(tx: ManagedTransaction) -> bool:
+    record = tx.run("MATCH (n) WHERE NOT n:__Neo4jMigration RETURN count(n) AS n").single(
+        strict=True
+    )
+    return int(record["n"]) == 0
