@@ -1,0 +1,84 @@
+"""Hyper-parameters of a training run, and the words in which it reports."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperConfig:
+    """
+    Everything that decides how the paper's LSTM-ATT-GNN is trained.
+
+    Attributes:
+        attention: off means the last LSTM state stands for the sequence.
+        graph: off means no graph embedding on either side.
+        window_days: history that pools and features see before a cutoff.
+        horizon_days: length of the label window after a cutoff.
+        train_cutoffs, validation_cutoffs, test_cutoffs: most cutoffs used per part, the latest
+            ones; old behaviour teaches less than it costs.
+        negative_share: part of the touched pairs without a purchase that is trained on; the
+            prior is corrected once, afterwards.
+        new_share: part of the first-time purchases that is trained on.
+        new_negatives: never touched items drawn per person and cutoff.
+        threads: CPU threads of torch; ``None`` leaves them as they are.
+        similar_min_events: items with fewer events get no ``SIMILAR_TO`` neighbours.
+    """
+
+    seed: int = 7
+    attention: bool = True
+    graph: bool = True
+    dim: int = 64
+    heads: int = 2
+    steps: int = 50
+    neighbours: int = 20
+    dropout: float = 0.25
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-5
+    batch_people: int = 256
+    max_epochs: int = 20
+    patience: int = 5
+    window_days: int = 60
+    horizon_days: int = 7
+    step_days: int = 7
+    train_cutoffs: int = 10
+    validation_cutoffs: int = 4
+    test_cutoffs: int = 6
+    negative_share: float = 0.25
+    new_share: float = 0.25
+    new_negatives: int = 4
+    item2vec_window: int = 5
+    item2vec_epochs: int = 5
+    session_gap_minutes: int = 30
+    threads: int | None = 2
+    similar_count: int = 10
+    similar_min_events: int = 5
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for the manifest and the training run."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    Where a run stands.
+
+    Attributes:
+        stage: ``item2vec``, ``features``, ``fit``, ``evaluate``, ``export`` or ``done``.
+        share: part of the whole run that is done, 0 to 1.
+        figures: what was just measured, by name.
+    """
+
+    stage: str
+    share: float
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+Report = Callable[[Progress], None]
+
+
+def ignore(_: Progress) -> None:
+    """Report to nobody."""

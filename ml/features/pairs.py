@@ -1,0 +1,147 @@
+"""The eight features of (person, item) pairs: one implementation for training and for serving."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.config import DAY_MS
+from ml.features.behaviours import N_CODES, VIEWING, WEIGHTS
+from ml.features.items import MONTH_MS, SMOOTHING, ItemCounters, carted_then_bought
+from ml.features.names import FEATURES
+
+DECAY_DAYS = 7.0
+"""Touches count exp(-age / 7 d)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """
+    The events that features look at: oldest first, all before the cutoff, all inside the window.
+
+    Shapes, N events: user, item (N,) int; code (N,) int8; ts (N,) int64; price (N,) float32.
+    ``n_items`` and ``category`` (V,) describe the items, ``days`` is the window's length.
+    """
+
+    user: NDArray[Any]
+    item: NDArray[Any]
+    code: NDArray[np.int8]
+    ts: NDArray[np.int64]
+    price: NDArray[np.float32]
+    n_users: int
+    category: NDArray[np.int32]
+    days: int
+
+    @property
+    def n_items(self) -> int:
+        """Number of items of the shop."""
+        return len(self.category)
+
+
+class PairFeatures:
+    """
+    Answers the features of any pairs at one cutoff.
+
+    Counts and days are given as log(1 + x), as the model takes them; standardising is the
+    model's own affair. Sums per person, per (person, category) and per pair are made once; a
+    question is a look-up.
+    """
+
+    def __init__(self, window: Window, counters: ItemCounters, cutoff: int) -> None:
+        """Sum the window up."""
+        self._window = window
+        self._counters = counters
+        self._age_days = np.maximum(cutoff - window.ts, 0) / DAY_MS
+        pair = window.user.astype(np.int64) * window.n_items + window.item
+        self._events = np.bincount(window.user, minlength=window.n_users)
+        recent = self._age_days <= MONTH_MS / DAY_MS
+        self._activity = np.bincount(window.user[recent], minlength=window.n_users)
+        self._cart_to_buy = self._carts(pair)
+        self._mean_price = self._prices()
+        self._sum_pairs(pair)
+        self._sum_categories()
+
+    def of(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.float32]:
+        """
+        The features of pairs.
+
+        Shapes:
+            user, item: (P,) int
+            returns:    (P, 8) float32, columns as ``FEATURES``; always finite
+        """
+        out = np.zeros((len(user), len(FEATURES)), np.float32)
+        pair = user.astype(np.int64) * self._window.n_items + item
+        spot = _find(self._pairs, pair)
+        own_days, decayed = self._pair_days[spot], self._pair_decayed[spot]
+        spot = _find(self._cells, self._cell(user, item))
+        days = np.where(np.isnan(own_days), self._cell_days[spot], own_days)
+        out[:, 0] = np.log1p(self._activity)[user]
+        out[:, 1] = self._cart_to_buy[user]
+        out[:, 2] = self._cell_events[spot] / np.maximum(self._events, 1)[user]
+        out[:, 3] = np.log1p(np.minimum(np.nan_to_num(days, nan=np.inf), self._window.days))
+        out[:, 4] = np.sign(decayed) * np.log1p(np.abs(decayed))
+        out[:, 5] = self._counters.conversion[item]
+        out[:, 6] = self._price_ratio(user, item)
+        out[:, 7] = self._counters.slope[item]
+        return out
+
+    def is_touched(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.bool_]:
+        """(P,) whether the person touched the item inside the window."""
+        pair = user.astype(np.int64) * self._window.n_items + item
+        return _find(self._pairs, pair) < len(self._pairs)
+
+    def _sum_pairs(self, pair: NDArray[np.int64]) -> None:
+        code = np.clip(self._window.code, 0, N_CODES - 1)
+        worth = WEIGHTS[code] * np.exp(-self._age_days / DECAY_DAYS)
+        self._pairs, inverse = np.unique(pair, return_inverse=True)
+        self._pair_decayed = np.append(np.bincount(inverse, worth, len(self._pairs)), 0.0)
+        self._pair_days = np.full(len(self._pairs) + 1, np.nan)
+        # Events are in order of time and numpy keeps the last of repeated positions.
+        self._pair_days[inverse] = self._age_days
+
+    def _sum_categories(self) -> None:
+        cell = self._cell(self._window.user, self._window.item)
+        known = cell >= 0
+        self._cells, inverse = np.unique(cell[known], return_inverse=True)
+        self._cell_events = np.append(np.bincount(inverse, minlength=len(self._cells)), 0)
+        self._cell_days = np.full(len(self._cells) + 1, np.nan)
+        self._cell_days[inverse] = self._age_days[known]
+
+    def _cell(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:
+        """One number per (person, category); -1 where the item has no category."""
+        category = self._window.category[item].astype(np.int64)
+        n = int(self._window.category.max(initial=0)) + 1
+        return np.where(category >= 0, user.astype(np.int64) * n + category, -1)
+
+    def _carts(self, pair: NDArray[np.int64]) -> NDArray[np.float64]:
+        n = self._window.n_users
+        carted, bought = carted_then_bought(pair, self._window.code)
+        owner = carted // max(self._window.n_items, 1)
+        carts = np.bincount(owner, minlength=n)
+        buys = np.bincount(owner[bought], minlength=n)
+        smooth = SMOOTHING * self._counters.cart_to_buy
+        return (buys + smooth) / (carts + SMOOTHING)
+
+    def _prices(self) -> NDArray[np.float64]:
+        """(U,) mean price of what the person looked at; NaN where no price was seen."""
+        price = self._window.price
+        seen = VIEWING[np.clip(self._window.code, 0, N_CODES - 1)] & ~np.isnan(price)
+        user = self._window.user[seen]
+        count = np.bincount(user, minlength=self._window.n_users)
+        total = np.bincount(user, price[seen].astype(np.float64), self._window.n_users)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    def _price_ratio(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.float64]:
+        ratio = np.log(self._counters.price)[item] - np.log(self._mean_price)[user]
+        return np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _find(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Positions of ``wanted`` in sorted ``known``; ``len(known)`` where absent."""
+    if not len(known):
+        return np.zeros(len(wanted), np.int64)
+    spot = np.searchsorted(known, wanted)
+    absent = known[np.minimum(spot, len(known) - 1)] != wanted
+    spot[absent] = len(known)
+    return spot

@@ -1,0 +1,221 @@
+"""The live model: NumPy arrays from a folder, answering in milliseconds."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.calibration import Platt
+from ml.config import DAY_MS
+from ml.errors import ModelBroken
+from ml.features.behaviours import HALF_LIVES_DAYS, N_CODES, WEIGHTS
+from ml.features.items import ItemCounters
+from ml.features.pairs import PairFeatures, Window
+from ml.serving.head import Head
+from ml.serving.history import PastEvents, known_events
+from ml.serving.store import read_arrays, read_manifest
+
+Scores = NDArray[np.float64]
+
+NEW_DAYS = 30
+"""An item without any event is listed this long after it was created."""
+
+POPULAR_SHARE = 0.1
+"""How much popularity counts beside the cosine when a person has no vector yet."""
+
+STEP_DECAY = 0.9
+"""In a session, each event counts this much of the one after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingModel:
+    """
+    Everything that answers need; made by ``load``, never changed.
+
+    Shapes, V items:
+        embedding:   (V, 64)  float32, the items' part of the head (q)
+        direction:   (V, 128) float32, [item2vec ; graph], each half of length 1; cosine = dot / 2
+        category_of: (V,)     int32, position in ``categories``, -1 where unknown
+        is_listed:   (V,)     bool, may appear in lists: had events, or is new
+    """
+
+    version: str
+    as_of_ms: int
+    item_ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    category_of: NDArray[np.int32]
+    is_listed: NDArray[np.bool_]
+    embedding: NDArray[np.float32]
+    direction: NDArray[np.float32]
+    counters: ItemCounters
+    head: Head
+    touched_calibration: Platt
+    new_calibration: Platt
+    window_days: int
+    metrics: dict[str, float]
+    index: dict[str, int]
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "ServingModel":
+        """
+        Read a model folder.
+
+        Raises:
+            ModelBroken: a file is missing or changed, or a value is not finite.
+        """
+        place = Path(folder)
+        manifest = read_manifest(place)
+        try:
+            return cls._from(manifest, read_arrays(place))
+        except (KeyError, IndexError, TypeError, ValueError) as problem:
+            raise ModelBroken(f"the model folder lacks something: {problem}") from problem
+
+    @classmethod
+    def _from(cls, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> "ServingModel":
+        item_ids = tuple(arrays["item_ids"].tolist())
+        has_price = arrays["price"] > 0
+        touched, new = arrays["calibration"].tolist()
+        return cls(
+            version=manifest["version"],
+            as_of_ms=int(manifest["as_of_ms"]),
+            item_ids=item_ids,
+            categories=tuple(arrays["category_names"].tolist()),
+            category_of=arrays["category"],
+            is_listed=arrays["is_listed"],
+            embedding=arrays["embedding"],
+            direction=arrays["direction"],
+            counters=ItemCounters(
+                price=np.where(has_price, arrays["price"], np.nan).astype(np.float32),
+                conversion=arrays["conversion"],
+                slope=arrays["slope"],
+                week=arrays["week"],
+                popularity=arrays["popularity"],
+                cart_to_buy=float(manifest["cart_to_buy"]),
+            ),
+            head=Head.of(arrays),
+            touched_calibration=Platt(*touched),
+            new_calibration=Platt(*new),
+            window_days=int(manifest["window_days"]),
+            metrics=manifest["metrics"],
+            index={item_id: position for position, item_id in enumerate(item_ids)},
+        )
+
+    def score(
+        self,
+        user_vector: Sequence[float] | NDArray[Any],
+        history: PastEvents,
+        *,
+        now_ms: int,
+        items: Sequence[str] | None = None,
+    ) -> Scores:
+        """
+        Chance that the person buys each item within the model's horizon.
+
+        Args:
+            user_vector: the stored embedding, 64 numbers.
+            history: events of the last ``window_days``; more do no harm.
+            items: only these, in this order; ``None`` scores the whole catalogue.
+
+        Returns:
+            (V,) or (len(items),) probabilities. NaN for an unknown item and, without ``items``,
+            for items that are not listed.
+        """
+        vector = np.asarray(user_vector, np.float32)
+        if vector.shape != self.embedding.shape[1:] or not np.isfinite(vector).all():
+            raise ValueError(f"a user vector is {self.embedding.shape[1]} finite numbers")
+        if items is None:
+            rows, out = np.flatnonzero(self.is_listed), np.full(len(self.item_ids), np.nan)
+            out[rows] = self._probability(vector, history, now_ms, rows)
+            return out
+        found = np.array([self.index.get(item_id, -1) for item_id in items], np.int64)
+        out = np.full(len(found), np.nan)
+        out[found >= 0] = self._probability(vector, history, now_ms, found[found >= 0])
+        return out
+
+    def session(self, history: PastEvents, now_ms: int) -> Scores:
+        """
+        How well each item fits what a person without a stored vector just did.
+
+        Returns:
+            (V,) scores, cosine plus a little popularity, about -1 to 1.1; NaN where not listed.
+        """
+        events = known_events(history, self.index, start_ms=0, end_ms=now_ms)
+        code = np.clip(events.code, 0, N_CODES - 1)
+        age_days = (now_ms - events.ts) / DAY_MS
+        steps_back = np.arange(len(code))[::-1]
+        worth = WEIGHTS[code] * 0.5 ** (age_days / HALF_LIVES_DAYS[code]) * STEP_DECAY**steps_back
+        profile = worth.astype(np.float32) @ self.direction[events.item]
+        length = float(np.linalg.norm(profile))
+        fit = self.direction @ profile / np.float32(max(length, 1e-9) * np.sqrt(2.0))
+        return np.where(self.is_listed, fit + POPULAR_SHARE * self._popular_share(), np.nan)
+
+    def popular(self, category: str | None = None) -> Scores:
+        """(V,) weighted events, halved every 30 days; NaN outside the category or not listed."""
+        wanted = self.is_listed & (self.counters.popularity > 0)
+        if category is not None:
+            wanted = wanted & self._within(category)
+        return np.where(wanted, self.counters.popularity.astype(np.float64), np.nan)
+
+    def similar(self, item_id: str, limit: int) -> list[tuple[str, float]]:
+        """The nearest items by cosine, best first; empty for an item that is not known."""
+        row = self.index.get(item_id)
+        if row is None or not self.direction[row].any():
+            return []
+        cosine = (self.direction @ self.direction[row]).astype(np.float64) / 2
+        return self.top(np.where(self.is_listed, cosine, np.nan), limit, exclude=(item_id,))
+
+    def top(
+        self, scores: NDArray[Any], limit: int, exclude: Collection[str] = ()
+    ) -> list[tuple[str, float]]:
+        """
+        The best items, in a total order: score falling, then item id rising.
+
+        Scores that are not finite are left out.
+        """
+        values = np.where(np.isfinite(scores), scores, -np.inf)
+        values[[self.index[item_id] for item_id in exclude if item_id in self.index]] = -np.inf
+        if limit <= 0:
+            return []
+        if limit < len(values):
+            border = np.partition(values, -limit)[-limit]
+            rows = np.flatnonzero((values >= border) & (values > -np.inf))
+        else:
+            rows = np.flatnonzero(values > -np.inf)
+        found = [(self.item_ids[row], float(values[row])) for row in rows]
+        return sorted(found, key=lambda one: (-one[1], one[0]))[:limit]
+
+    def _probability(
+        self, vector: NDArray[np.float32], history: PastEvents, now_ms: int, rows: NDArray[Any]
+    ) -> Scores:
+        start = now_ms - self.window_days * DAY_MS
+        events = known_events(history, self.index, start_ms=start, end_ms=now_ms)
+        window = Window(
+            np.zeros(len(events.item), np.int32),
+            events.item,
+            events.code,
+            events.ts,
+            events.price,
+            1,
+            self.category_of,
+            self.window_days,
+        )
+        features = PairFeatures(window, self.counters, now_ms)
+        person = np.zeros(len(rows), np.int64)
+        logit = self.head.logits(vector, self.embedding[rows], features.of(person, rows))
+        touched = features.is_touched(person, rows)
+        return np.where(
+            touched, self.touched_calibration.apply(logit), self.new_calibration.apply(logit)
+        )
+
+    def _popular_share(self) -> Scores:
+        grown = np.log1p(self.counters.popularity.astype(np.float64))
+        return grown / max(float(grown.max(initial=0.0)), 1e-9)
+
+    def _within(self, category: str) -> NDArray[np.bool_]:
+        """(V,) items whose category is this one or lies below it."""
+        below = (f"{category}/", f"{category} > ")
+        inside = [name == category or name.startswith(below) for name in self.categories]
+        return np.append(np.array(inside, bool), False)[self.category_of]

@@ -1,0 +1,83 @@
+"""The folder of an exported model: arrays and a manifest with their hashes."""
+
+import hashlib
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.errors import ModelBroken
+
+ARRAYS = "arrays.npz"
+WEIGHTS = "weights.pt"
+MANIFEST = "manifest.json"
+FORMAT = 1
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Hash every file of the folder and write the manifest last, so a half folder has none."""
+    files = {
+        path.name: sha256(path)
+        for path in sorted(folder.iterdir())
+        if path.is_file() and not path.name.startswith(MANIFEST)
+    }
+    text = json.dumps({**manifest, "format": FORMAT, "files": files}, indent=2, sort_keys=True)
+    draft = folder / f"{MANIFEST}.part"
+    with draft.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """
+    The manifest, after every file it names was found unchanged.
+
+    Raises:
+        ModelBroken: no manifest, another format, a missing or changed file.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        wanted: dict[str, str] = manifest["files"]
+        if manifest["format"] != FORMAT:
+            raise ModelBroken(f"model format {manifest['format']} is not {FORMAT}")
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise ModelBroken(f"no readable manifest in the model folder: {problem}") from problem
+    for name, digest in wanted.items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            raise ModelBroken(f"model file {name} is missing")
+        if sha256(path) != digest:
+            raise ModelBroken(f"model file {name} was changed: its sha256 is not the manifest's")
+    if ARRAYS not in wanted:
+        raise ModelBroken(f"the manifest does not name {ARRAYS}")
+    return manifest
+
+
+def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
+    """
+    All arrays of the folder; never unpickles.
+
+    Raises:
+        ModelBroken: an array is damaged, holds objects, or has values that are not finite.
+    """
+    try:
+        with np.load(folder / ARRAYS, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
+        raise ModelBroken(f"the model's arrays cannot be read: {problem}") from problem
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ModelBroken(f"array {name} holds values that are not finite")
+    return arrays
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file, in hex."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
