@@ -1,0 +1,44 @@
+"""
+What can go wrong on the workers' floor.
+
+WorkersError
+├── JobsUnavailable     the broker cannot be reached; nothing was enqueued
+├── NoTrainingWorker    nobody listens to the training queue
+├── TrainExtraMissing   training needs torch, and it is not installed here
+├── RunFailed           a training run ended without a new model; the old one stays
+├── GateRefused         a model was trained, but it may not go live
+├── ApiUnavailable      the HTTP interface does not answer
+└── ApiRefused          the HTTP interface answered with an error
+"""
+
+
+class WorkersError(Exception):
+    """Base of everything that workers and commands raise on purpose."""
+
+
+class JobsUnavailable(WorkersError):
+    """The broker cannot be reached right now."""
+
+
+class NoTrainingWorker(WorkersError):
+    """No worker serves the training queue."""
+
+
+class TrainExtraMissing(WorkersError):
+    """Torch is not installed where a training job should run."""
+
+
+class RunFailed(WorkersError):
+    """A training run ended without a new model."""
+
+
+class GateRefused(WorkersError):
+    """A freshly trained model is not good enough to answer; ``figures`` says why."""
+
+
+class ApiUnavailable(WorkersError):
+    """The HTTP interface does not answer."""
+
+
+class ApiRefused(WorkersError):
+    """The HTTP interface refused a request."""
