@@ -1,0 +1,74 @@
+"""Stand-ins for people and devices, so that nothing behind the door sees a raw id."""
+
+import base64
+import hmac
+from functools import lru_cache
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from graph.domain.ids import DeviceId, UserId
+from workers.intake.errors import RefUnreadable
+
+_PSEUDONYM_BYTES = 16
+_CACHED = 65_536
+_REF_USE = [b"user-ref"]
+
+
+class _Sealed(Protocol):
+    def __call__(self, raw: str, /) -> tuple[UserId, str]: ...
+
+
+class Pseudonyms:
+    """
+    Turns raw ids into pseudonyms: always the same one for the same id and key.
+
+    Each kind of id has its own domain, so a customer and a visitor with one raw id stay apart.
+    """
+
+    def __init__(self, pseudonym_key: bytes, encryption_key: bytes) -> None:
+        """
+        Args:
+            pseudonym_key: 32 bytes, for HMAC-SHA-256.
+            encryption_key: 64 bytes, for AES-SIV.
+        """
+        if len(pseudonym_key) < 32:
+            raise ValueError("the pseudonym key needs at least 32 bytes")
+        self._key = pseudonym_key
+        self._cipher = AESSIV(encryption_key)
+        self.customer: _Sealed = lru_cache(_CACHED)(self._customer)
+        self.visitor = lru_cache(_CACHED)(self._visitor)
+        self.device = lru_cache(_CACHED)(self._device)
+        self.fingerprint_key = hmac.digest(pseudonym_key, b"fingerprint", "sha256")
+        """Key for hashes of payloads, so that nobody can try out what a payload said."""
+
+    def seal(self, raw: str) -> str:
+        """Encrypt a direct identifier; equal inputs give equal texts."""
+        return base64.urlsafe_b64encode(self._cipher.encrypt(raw.encode(), _REF_USE)).decode()
+
+    def reveal(self, ref: str) -> str:
+        """
+        The raw text behind ``seal`` or behind a customer's ``ref``.
+
+        Raises:
+            RefUnreadable: it was not made with this key.
+        """
+        try:
+            return self._cipher.decrypt(base64.urlsafe_b64decode(ref), _REF_USE).decode()
+        except (InvalidTag, ValueError) as error:
+            raise RefUnreadable("the id was not encrypted with this key") from error
+
+    def _customer(self, raw: str) -> tuple[UserId, str]:
+        return UserId(self._stand_in("c", raw)), self.seal(raw)
+
+    def _visitor(self, raw: str) -> UserId:
+        return UserId(self._stand_in("v", raw))
+
+    def _device(self, raw: str) -> DeviceId:
+        return DeviceId(self._stand_in("d", raw))
+
+    def _stand_in(self, kind: str, raw: str) -> str:
+        digest = hmac.digest(self._key, f"{kind}\0{raw}".encode(), "sha256")
+        short = base64.urlsafe_b64encode(digest[:_PSEUDONYM_BYTES]).rstrip(b"=")
+        return f"{kind}_{short.decode()}"

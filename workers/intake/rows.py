@@ -1,0 +1,98 @@
+"""What the door says about each row, in the order in which the rows came."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from graph.domain.events import Event
+
+
+class Status(StrEnum):
+    """What became of a row."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with a row: a stable code, and the field as a dotted path."""
+
+    code: str
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """The answer for one row; ``code`` and ``field`` are those of the first fault."""
+
+    index: int
+    event_id: str | None
+    status: Status
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def code(self) -> str | None:
+        """Stable code of the first fault."""
+        return self.faults[0].code if self.faults else None
+
+    @property
+    def field(self) -> str | None:
+        """Field of the first fault."""
+        return self.faults[0].field if self.faults else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The row of the answer; all faults are listed where there is more than one."""
+        row: dict[str, Any] = {
+            "index": self.index,
+            "event_id": self.event_id,
+            "status": self.status.value,
+        }
+        if self.faults:
+            row["code"] = self.code
+            if self.field is not None:
+                row["field"] = self.field
+        if len(self.faults) > 1:
+            row["faults"] = [{"code": one.code, "field": one.field} for one in self.faults]
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """
+    A good row: where it stood, how it is recognised when it comes again, what it becomes.
+
+    Attributes:
+        key: source and client's id in one text.
+        fingerprint: keyed hash of the content; equal content, equal fingerprint.
+        first, count: which of ``Checked.events`` are its lines.
+    """
+
+    index: int
+    key: str
+    fingerprint: bytes
+    first: int
+    count: int
+
+
+@dataclass(slots=True)
+class Checked:
+    """
+    A list of rows after the door.
+
+    Attributes:
+        rows: one result per row, in order.
+        events: what the accepted rows become, in order; an order is one event per line.
+        kept: the accepted rows.
+        raw: the rows as they came.
+        received_ms: when they came, milliseconds UTC.
+    """
+
+    rows: list[RowResult]
+    events: list[Event]
+    kept: list[Kept]
+    raw: list[Any]
+    received_ms: int

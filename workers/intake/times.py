@@ -1,0 +1,90 @@
+"""Times at the door: ISO-8601 text with a zone, or a number whose unit an adapter has named."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Literal, Self
+
+from pydantic_core import PydanticCustomError
+
+DAY_MS = 86_400_000
+FUTURE_CLAMP_MS = 5 * 60_000
+FUTURE_LIMIT_MS = DAY_MS
+LATE_MS = 30 * DAY_MS
+EARLIEST_MS = 631_152_000_000
+"""1990-01-01T00:00:00Z: no shop event is older."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHAPE = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?",
+    re.ASCII,
+)
+_NANOSECONDS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
+
+
+class EpochMs(int):
+    """Milliseconds since 1970 UTC from a source whose unit is known; no JSON can contain one."""
+
+    @classmethod
+    def of(cls, number: int, unit: Literal["s", "ms", "us", "ns"]) -> Self:
+        """The time that a number of ``unit`` since 1970 stands for; finer digits are cut."""
+        return cls(number * _NANOSECONDS[unit] // 1_000_000)
+
+
+def parse_time(raw: object) -> int:
+    """
+    Milliseconds UTC.
+
+    Raises:
+        PydanticCustomError: ``invalid_time`` or ``time_without_zone``; numbers are refused,
+            since nothing tells their unit.
+    """
+    if type(raw) is str:
+        return _from_text(raw)
+    if type(raw) is EpochMs:
+        return int(raw)
+    raise PydanticCustomError("invalid_time", "a time is ISO-8601 text with a zone")
+
+
+@lru_cache(maxsize=8_192)
+def _from_text(raw: str) -> int:
+    shape = _SHAPE.fullmatch(raw)
+    if shape is None:
+        raise PydanticCustomError("invalid_time", "a time is ISO-8601 text with a zone")
+    try:
+        since = datetime.fromisoformat(raw.upper().replace(",", "."))
+        if shape["zone"] is None:
+            raise PydanticCustomError("time_without_zone", "a time needs its zone")
+        since_epoch = since - _EPOCH
+    except (ValueError, OverflowError) as error:
+        raise PydanticCustomError("invalid_time", "no such time") from error
+    return (
+        since_epoch.days * DAY_MS + since_epoch.seconds * 1_000 + since_epoch.microseconds // 1_000
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """
+    An event time after the rules.
+
+    Attributes:
+        ts: milliseconds UTC; ``None`` when the time is out of all range.
+        flag: ``future_clamped`` or ``late``, if one of them applies.
+    """
+
+    ts: int | None
+    flag: str | None = None
+
+
+def clocked(event_ts: int, *, received_ms: int, imported: bool) -> Clocked:
+    """Apply the rules for future, late and impossible times; history is exempt from ``late``."""
+    ahead = event_ts - received_ms
+    if ahead > FUTURE_LIMIT_MS or event_ts < EARLIEST_MS:
+        return Clocked(None)
+    if ahead > FUTURE_CLAMP_MS:
+        return Clocked(received_ms, "future_clamped")
+    if -ahead > LATE_MS and not imported:
+        return Clocked(event_ts, "late")
+    return Clocked(event_ts)
