@@ -1,0 +1,19 @@
+// mode: schema
+// One node per id, and one array index per person and item.
+
+CREATE CONSTRAINT user_id IF NOT EXISTS FOR (n:User) REQUIRE n.user_id IS UNIQUE;
+CREATE CONSTRAINT user_idx IF NOT EXISTS FOR (n:User) REQUIRE n.idx IS UNIQUE;
+CREATE CONSTRAINT item_id IF NOT EXISTS FOR (n:Item) REQUIRE n.item_id IS UNIQUE;
+CREATE CONSTRAINT item_idx IF NOT EXISTS FOR (n:Item) REQUIRE n.idx IS UNIQUE;
+CREATE CONSTRAINT category_path IF NOT EXISTS FOR (n:Category) REQUIRE n.path IS UNIQUE;
+CREATE CONSTRAINT brand_name IF NOT EXISTS FOR (n:Brand) REQUIRE n.name IS UNIQUE;
+CREATE CONSTRAINT device_id IF NOT EXISTS FOR (n:Device) REQUIRE n.device_id IS UNIQUE;
+CREATE CONSTRAINT query_text IF NOT EXISTS FOR (n:Query) REQUIRE n.text IS UNIQUE;
+CREATE CONSTRAINT impression_event IF NOT EXISTS FOR (n:Impression) REQUIRE n.event_id IS UNIQUE;
+CREATE CONSTRAINT promotion_id IF NOT EXISTS FOR (n:Promotion) REQUIRE n.promotion_id IS UNIQUE;
+CREATE CONSTRAINT campaign_id IF NOT EXISTS FOR (n:Campaign) REQUIRE n.campaign_id IS UNIQUE;
+CREATE CONSTRAINT coupon_id IF NOT EXISTS FOR (n:Coupon) REQUIRE n.coupon_id IS UNIQUE;
+CREATE CONSTRAINT model_version IF NOT EXISTS FOR (n:Model) REQUIRE n.version IS UNIQUE;
+CREATE CONSTRAINT training_run_id IF NOT EXISTS FOR (n:TrainingRun) REQUIRE n.run_id IS UNIQUE;
+CREATE CONSTRAINT counter_name IF NOT EXISTS FOR (n:Counter) REQUIRE n.name IS UNIQUE;
+CREATE CONSTRAINT lease_name IF NOT EXISTS FOR (n:Lease) REQUIRE n.name IS UNIQUE;
