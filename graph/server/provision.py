@@ -128,7 +128,8 @@ def _fetch(jar: Jar, repository: Path) -> Path:
             return Path(artifact.resolve())
         except (OSError, RuntimeError) as error:
             # jgo downloads in place, so a broken connection leaves half a file behind.
-            Path(artifact.cached_path).unlink(missing_ok=True)
+            if artifact.cached_path is not None:
+                Path(artifact.cached_path).unlink(missing_ok=True)
             if attempt == _TRIES:
                 raise JarUnavailable(
                     f"{jar.coordinate} could not be fetched ({type(error).__name__}); "

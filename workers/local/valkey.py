@@ -64,15 +64,14 @@ class ValkeyServer:
             ServiceFailed: the process ended, or the time is over.
         """
         deadline = time.monotonic() + timeout_s
-        with redis.Redis.from_url(self.url, socket_timeout=5.0) as client:
-            while not _answers(client):
-                if not process.is_running(running):
-                    raise ServiceFailed(f"Valkey ended while starting: {self._last_words()}")
-                if time.monotonic() > deadline:
-                    raise ServiceFailed(
-                        f"Valkey did not answer within {timeout_s:.0f} s: {self._last_words()}"
-                    )
-                time.sleep(0.05)
+        while not _answers(self.url):
+            if not process.is_running(running):
+                raise ServiceFailed(f"Valkey ended while starting: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    f"Valkey did not answer within {timeout_s:.0f} s: {self._last_words()}"
+                )
+            time.sleep(0.05)
 
     def _configuration(self) -> str:
         return "\n".join(
@@ -97,9 +96,10 @@ class ValkeyServer:
         return " | ".join(line.strip() for line in lines[-4:]) or "it printed nothing"
 
 
-def _answers(client: redis.Redis) -> bool:
+def _answers(url: str) -> bool:
     try:
-        return bool(client.ping())
+        with redis.Redis.from_url(url, socket_timeout=5.0) as client:
+            return bool(client.ping())
     except (redis.ConnectionError, redis.TimeoutError):
         return False
 
