@@ -1,14 +1,12 @@
 """The door: checks each row by itself, puts pseudonyms for ids, and says what became of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
-from graph.domain.events import Event
 from workers.intake import faults
 from workers.intake.attributes import attributes_text
 from workers.intake.lines import Stamp, events_of
@@ -99,7 +97,7 @@ class _OneList:
         wrong, attributes = self._wrong(raw, parsed, content)
         if wrong:
             return RowResult(index, parsed.event_id, Status.REJECTED, wrong)
-        time = clocked(
+        ts, flag = clocked(
             parsed.event_time, received_ms=self._checked.received_ms, imported=self._imported
         )
         source = parsed.source or self._default_source
@@ -109,20 +107,17 @@ class _OneList:
         if known is not fingerprint:
             status = Status.DUPLICATE if known == fingerprint else Status.CONFLICT
             return RowResult(index, parsed.event_id, status)
-        if time.ts is None:
+        if ts is None:
             out_of_range = (Fault("time_out_of_range", "event_time"),)
             return RowResult(index, parsed.event_id, Status.QUARANTINED, out_of_range)
-        received_ms = time.ts if self._imported else self._checked.received_ms
-        flags = () if time.flag is None else (time.flag,)
-        stamp = Stamp(source, time.ts, received_ms, flags, attributes)
-        self._keep(index, parsed, Kept(index, key, fingerprint, 0, 0), stamp)
-        return RowResult(index, parsed.event_id, Status.ACCEPTED)
-
-    def _keep(self, index: int, parsed: EventBase, kept: Kept, stamp: Stamp) -> None:
+        received_ms = ts if self._imported else self._checked.received_ms
+        flags = () if flag is None else (flag,)
+        stamp = Stamp(source, ts, received_ms, flags, attributes)
         events = events_of(parsed, stamp, self._pseudonyms)
         first = len(self._checked.events)
-        self._checked.kept.append(replace(kept, first=first, count=len(events)))
+        self._checked.kept.append(Kept(index, key, fingerprint, first, len(events)))
         self._checked.events.extend(events)
+        return RowResult(index, parsed.event_id, Status.ACCEPTED)
 
     def _wrong(
         self, raw: Any, parsed: EventBase, content: bytes
@@ -159,6 +154,3 @@ def _refused(index: int, raw: Any, found: tuple[Fault, ...]) -> RowResult:
     event_id = raw.get("event_id") if isinstance(raw, Mapping) else None
     known = event_id if isinstance(event_id, str) and len(event_id) <= 255 else None
     return RowResult(index, known, Status.REJECTED, found)
-
-
-__all__ = ["Checked", "Door", "Event", "RowResult", "Status"]

@@ -6,15 +6,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from graph.domain.events import Event, EventType
+from graph.domain.ids import EventId, ItemId
 from workers.intake.ids import event_key
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.schema import ConsentIn, ContextIn, EventBase, ShownIn
 
 _TYPES = {kind.value: kind for kind in EventType}
+_AS_SAID = frozenset(
+    {
+        "session_id", "order_id", "promotion_id", "recommendation_id", "position", "dwell_ms",
+        "rating", "value", "query", "channel",
+    }
+)  # fmt: skip
+"""Fields of a row that an event takes over unchanged."""
+
+_REST_OF_CONTEXT = frozenset({"locale", "tz_offset_min", "page", "referrer_host"})
 _ORDERS = (EventType.PURCHASE, EventType.REFUND)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stamp:
     """What the door itself says of a row."""
 
@@ -32,8 +42,8 @@ def events_of(row: EventBase, stamp: Stamp, pseudonyms: Pseudonyms) -> list[Even
     if row.lines is not None and kind in _ORDERS:
         return [
             Event(
-                event_id=event_key(stamp.source, row.event_id, line.line),
-                item_id=line.item_id,
+                event_id=EventId(event_key(stamp.source, row.event_id, line.line)),
+                item_id=ItemId(line.item_id),
                 line=line.line,
                 quantity=line.quantity,
                 price_minor=line.price_minor,
@@ -48,8 +58,8 @@ def events_of(row: EventBase, stamp: Stamp, pseudonyms: Pseudonyms) -> list[Even
         shared |= _shown(row.impression)
     return [
         Event(
-            event_id=event_key(stamp.source, row.event_id),
-            item_id=row.item_id,
+            event_id=EventId(event_key(stamp.source, row.event_id)),
+            item_id=None if row.item_id is None else ItemId(row.item_id),
             line=1 if kind is EventType.PURCHASE else None,
             quantity=row.quantity,
             price_minor=row.price_minor,
@@ -64,28 +74,19 @@ def events_of(row: EventBase, stamp: Stamp, pseudonyms: Pseudonyms) -> list[Even
 def _shared(
     row: EventBase, kind: EventType, stamp: Stamp, pseudonyms: Pseudonyms
 ) -> dict[str, Any]:
+    said = row.model_fields_set
+    shared: dict[str, Any] = {name: getattr(row, name) for name in said & _AS_SAID}
+    shared["type"] = kind
+    shared["ts"] = stamp.ts
+    shared["received_ts"] = stamp.received_ms
+    shared["source"] = stamp.source
+    shared["attributes"] = stamp.attributes
+    shared["flags"] = stamp.flags
+    shared["sent_ts"] = row.sent_at
     anonymous_id = row.anonymous_id
     device = anonymous_id if row.device_id is None else row.device_id
-    shared: dict[str, Any] = {
-        "type": kind,
-        "ts": stamp.ts,
-        "received_ts": stamp.received_ms,
-        "source": stamp.source,
-        "session_id": row.session_id,
-        "device_id": None if device is None else pseudonyms.device(device),
-        "order_id": row.order_id,
-        "promotion_id": row.promotion_id,
-        "recommendation_id": row.recommendation_id,
-        "position": row.position,
-        "dwell_ms": row.dwell_ms,
-        "rating": row.rating,
-        "value": row.value,
-        "query": row.query,
-        "channel": row.channel,
-        "attributes": stamp.attributes,
-        "flags": stamp.flags,
-        "sent_ts": row.sent_at,
-    }
+    if device is not None:
+        shared["device_id"] = pseudonyms.device(device)
     if row.user_id is not None:
         shared["user_id"], shared["user_ref"] = pseudonyms.customer(row.user_id)
         if kind is EventType.IDENTIFY and anonymous_id is not None:
@@ -102,18 +103,13 @@ def _shared(
 def _context(context: ContextIn) -> dict[str, Any]:
     rest = {
         name: value
-        for name, value in (
-            ("locale", context.locale),
-            ("tz_offset_min", context.tz_offset_min),
-            ("page", context.page),
-            ("referrer_host", context.referrer_host),
-        )
-        if value is not None
+        for name in context.model_fields_set & _REST_OF_CONTEXT
+        if (value := getattr(context, name)) is not None
     }
     return {
         "device_type": context.device_type,
         "region": context.region,
-        "context": json.dumps(rest, ensure_ascii=False) if rest else None,
+        "context": json.dumps(rest, ensure_ascii=False, sort_keys=True) if rest else None,
     }
 
 

@@ -60,7 +60,7 @@ class RowResult:
         return row
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
     """
     A good row: where it stood, how it is recognised when it comes again, what it becomes.

@@ -1,7 +1,6 @@
 """Times at the door: ISO-8601 text with a zone, or a number whose unit an adapter has named."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Literal, Self
@@ -64,27 +63,19 @@ def _from_text(raw: str) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Clocked:
+def clocked(event_ts: int, *, received_ms: int, imported: bool) -> tuple[int | None, str | None]:
     """
-    An event time after the rules.
+    Apply the rules for future, late and impossible times; history is exempt from ``late``.
 
-    Attributes:
-        ts: milliseconds UTC; ``None`` when the time is out of all range.
-        flag: ``future_clamped`` or ``late``, if one of them applies.
+    Returns:
+        The time, or ``None`` when it is out of all range; and the flag ``future_clamped`` or
+        ``late``, if one of them applies.
     """
-
-    ts: int | None
-    flag: str | None = None
-
-
-def clocked(event_ts: int, *, received_ms: int, imported: bool) -> Clocked:
-    """Apply the rules for future, late and impossible times; history is exempt from ``late``."""
     ahead = event_ts - received_ms
     if ahead > FUTURE_LIMIT_MS or event_ts < EARLIEST_MS:
-        return Clocked(None)
+        return None, None
     if ahead > FUTURE_CLAMP_MS:
-        return Clocked(received_ms, "future_clamped")
+        return received_ms, "future_clamped"
     if -ahead > LATE_MS and not imported:
-        return Clocked(event_ts, "late")
-    return Clocked(event_ts)
+        return event_ts, "late"
+    return event_ts, None
