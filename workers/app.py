@@ -11,8 +11,8 @@ from workers.errors import TrainExtraMissing
 from workers.jobs import DEFAULT_QUEUE, ROUTES, TRAINING_QUEUE
 from workers.wiring import Parts, Worker
 
-# Training brings torch with it: hundreds of megabytes that the other queues have no use for.
-_MODULES = {DEFAULT_QUEUE: "workers.refresh", TRAINING_QUEUE: "workers.training"}
+# These bring torch with them: hundreds of megabytes that the other queues have no use for.
+_TRAINING_MODULES = ("workers.training", "workers.refresh")
 
 
 def create_worker(broker_url: str, *, parts: Parts) -> Worker:
@@ -52,8 +52,8 @@ def load_jobs(queues: set[str]) -> None:
             "this worker serves the training queue, and torch is not installed:"
             " pip install 'shopgraph[train]', or leave the queue out"
         )
-    for queue, module in _MODULES.items():
-        if queue in queues:
+    if TRAINING_QUEUE in queues:
+        for module in _TRAINING_MODULES:
             importlib.import_module(module)
 
 

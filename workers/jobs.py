@@ -12,7 +12,8 @@ TRAIN = "training.run"
 REFRESH = "embeddings.refresh"
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
-ROUTES = {TRAIN: {"queue": TRAINING_QUEUE}, REFRESH: {"queue": DEFAULT_QUEUE}}
+# Both need torch, which only the workers of this queue are sure to have.
+ROUTES = {TRAIN: {"queue": TRAINING_QUEUE}, REFRESH: {"queue": TRAINING_QUEUE}}
 
 # A caller waits for a request's answer, so it hears soon that the broker is away.
 _PATIENCE = {"max_retries": 1, "interval_start": 0.1, "interval_step": 0.1, "interval_max": 0.2}
@@ -44,9 +45,14 @@ class Jobs:
         """
         self._send(TRAIN, run_id, options or {})
 
-    def refresh(self) -> None:
-        """Ask for the stored embeddings of people with new events; raises as ``train``."""
-        self._send(REFRESH)
+    def refresh(self, *, expires_s: float | None = None) -> None:
+        """
+        Ask for new vectors of people with new events; raises as ``train``.
+
+        Args:
+            expires_s: a worker that is free only later than this need not bother.
+        """
+        self._send(REFRESH, expires_s=expires_s)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises ``JobsUnavailable``."""
@@ -69,8 +75,10 @@ class Jobs:
             if any(queue["name"] == TRAINING_QUEUE for queue in queues)
         )
 
-    def _send(self, name: str, *args: Any) -> None:
+    def _send(self, name: str, *args: Any, expires_s: float | None = None) -> None:
         try:
-            self._app.send_task(name, args=args, retry=True, retry_policy=_PATIENCE)
+            self._app.send_task(
+                name, args=args, retry=True, retry_policy=_PATIENCE, expires=expires_s
+            )
         except _AWAY as error:
             raise JobsUnavailable("the broker does not answer; nothing was enqueued") from error

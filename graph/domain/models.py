@@ -82,3 +82,23 @@ class TrainingRun:
     error: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+
+
+NOT_SERVED = "not served: "
+"""How the reason begins of a failed model whose embeddings were never written to the graph."""
+
+
+def is_stored(model: Model, models: list[Model]) -> bool:
+    """
+    Whether a model's embeddings are still in its slot, so that it may answer again.
+
+    They are until a later model was written over them, or began to be.
+    """
+    if model.status in (ModelStatus.CANDIDATE, ModelStatus.FAILED):
+        return False
+    return not any(
+        other.slot is model.slot
+        and other.created_at > model.created_at
+        and not (other.reason or "").startswith(NOT_SERVED)
+        for other in models
+    )

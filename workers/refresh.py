@@ -1,0 +1,112 @@
+"""The refresh job: new vectors for people with new events, by the live model, without training."""
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import structlog
+from celery import Task, shared_task
+from neo4j import ManagedTransaction
+
+from graph import models, pulls
+from graph.client import Graph
+from graph.domain.ids import UserId
+from graph.domain.models import Model
+from graph.errors import GraphUnavailable
+from ml.dataset import Interactions
+from ml.training import embed_people
+from workers.columns import pull
+from workers.jobs import REFRESH
+from workers.stages import Place
+from workers.wiring import parts
+from workers.writeback import BATCH
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the vectors of a model version have been brought."""
+
+    version: str
+    seq: int
+
+
+@shared_task(name=REFRESH, bind=True, max_retries=3)
+def run(self: "Task[..., None]") -> None:
+    """Bring the stored vectors up to the newest event; safe to run twice."""
+    wired = parts(self.app)
+    try:
+        refresh(wired.graph, Place(wired.settings.model_store, wired.settings.keep_models))
+    except GraphUnavailable as error:
+        raise self.retry(countdown=10, exc=error) from error
+
+
+def refresh(graph: Graph, place: Place) -> int:
+    """
+    Write new vectors of everybody with events since the last time.
+
+    Returns:
+        How many people got one.
+    """
+    live = graph.read(models.live)
+    if live is None:
+        log.info("refresh_skipped", reason="no model is live")
+        return 0
+    since = _last_mark(place, live).seq
+    if graph.read(pulls.last_seq) <= since:
+        return 0
+    pulled = pull(graph, place.cache, report=lambda _: None)
+    people = pulled.people_since(since)
+    written = _write(graph, live, place, pulled.interactions, people) if people else 0
+    _keep_mark(place, Mark(live.version, pulled.data_seq))
+    log.info("vectors_refreshed", people=written, since=since, upper=pulled.data_seq)
+    return written
+
+
+def _write(
+    graph: Graph, live: Model, place: Place, data: Interactions, people: list[str]
+) -> int:
+    found = embed_people(place.store / live.version, data, now_ms=data.end_ms, users=people)
+    rows = (
+        (UserId(data.user_ids[position]), vector.tolist())
+        for position, vector in zip(found.users.tolist(), found.user_vectors, strict=True)
+    )
+    written = 0
+    while batch := list(islice(rows, BATCH)):
+        if not graph.write(_write_if_live, live, batch):
+            log.info("refresh_stopped", reason="another model is live by now")
+            break
+        written += len(batch)
+    return written
+
+
+def _write_if_live(
+    tx: ManagedTransaction, model: Model, rows: list[tuple[UserId, list[float]]]
+) -> bool:
+    """Vectors of one model must not come among those of the next one."""
+    now = models.live(tx)
+    if now is None or now.version != model.version:
+        return False
+    models.write_user_embeddings(tx, model.slot, rows)
+    return True
+
+
+def _mark_file(place: Place) -> Path:
+    return place.cache.with_name("refreshed.json")
+
+
+def _last_mark(place: Place, live: Model) -> Mark:
+    """Where the last refresh of this model ended; a fresh model has seen its training data."""
+    try:
+        kept = Mark(**json.loads(_mark_file(place).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        kept = Mark("", 0)
+    return kept if kept.version == live.version else Mark(live.version, live.data_seq)
+
+
+def _keep_mark(place: Place, mark: Mark) -> None:
+    draft = _mark_file(place).with_suffix(".part")
+    draft.write_text(json.dumps({"version": mark.version, "seq": mark.seq}))
+    draft.replace(_mark_file(place))

@@ -1,0 +1,218 @@
+"""The stages of a training run, in order: pull, train, judge, write back, swap."""
+
+import math
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from graph import models
+from graph.client import Graph
+from graph.domain.ids import ModelVersion
+from graph.domain.models import NOT_SERVED, Model, ModelStatus, TrainingRun
+from ml import training
+from ml.config import PaperConfig, Progress
+from workers.columns import Pulled, pull
+from workers.errors import GateRefused
+from workers.leases import HeldLease, now_ms
+from workers.progress import Reporter
+from workers.writeback import Vectors, swap, write_back
+
+log = structlog.get_logger(__name__)
+
+# Shares of the whole at which the stages begin and end; training is by far the longest.
+_PULL_ENDS = 0.08
+_TRAIN_ENDS = 0.90
+_WRITE_ENDS = 0.99
+
+TOLERANCE = 0.0
+"""A model must beat popularity by more than this, in average precision on the last slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """
+    Where models are kept.
+
+    Attributes:
+        store: one folder per version below it.
+        keep: how many of them stay.
+    """
+
+    store: Path
+    keep: int
+
+    @property
+    def cache(self) -> Path:
+        """The pulled arrays."""
+        return self.store / ".cache" / "edges.npz"
+
+
+def train_and_swap(
+    graph: Graph, held: HeldLease, run: TrainingRun, place: Place, reporter: Reporter
+) -> None:
+    """
+    Do a whole run; at its end a new model answers, or it is said why none does.
+
+    Raises:
+        NotEnoughData, TrainingDiverged, GateRefused: the model before stays.
+        LeaseLost: somebody else does this run now.
+    """
+    config = configured(run.options)
+    give_up_candidates(graph, held)
+    pulled = pull(
+        graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS)
+    )
+    reporter.at(
+        "pull",
+        _PULL_ENDS,
+        {"events": len(pulled.interactions), "fresh_events": pulled.fresh},
+        at_once=True,
+    )
+    live = graph.read(models.live)
+    if live is not None and is_up_to_date(live, run, pulled):
+        note = "no new events since the live model; training was skipped"
+        reporter.finish(live.version, {"note": note, "metrics": live.metrics})
+        return
+    version = version_of(run, pulled, attempt=reporter.attempt)
+    trained = _train(pulled, config, place.store / version, version, reporter)
+    model = Model(
+        version=version,
+        status=ModelStatus.CANDIDATE,
+        slot=graph.read(models.idle_slot),
+        profile=run.profile,
+        as_of_ms=trained.as_of_ms,
+        data_seq=pulled.data_seq,
+        created_at=now_ms(),
+        metrics=trained.metrics,
+    )
+    reporter.at("gate", _TRAIN_ENDS, {"metrics": trained.metrics}, at_once=True)
+    reason = refusal(trained.metrics, config)
+    if reason is not None:
+        _keep_unserved(held, model, reason, reporter, config)
+        return
+    _serve(graph, held, model, trained, reporter)
+    prune(place, keep={version} | ({live.version} if live else set()))
+    reporter.finish(version, {"metrics": trained.metrics})
+
+
+def configured(options: Mapping[str, Any]) -> PaperConfig:
+    """The run's options as hyper-parameters; others than the known ones are no hyper-parameters."""
+    known = {field.name for field in fields(PaperConfig)}
+    return replace(PaperConfig(), **{k: v for k, v in options.items() if k in known})
+
+
+def is_up_to_date(live: Model, run: TrainingRun, pulled: Pulled) -> bool:
+    """Whether the same training on the same events is live already, and was not insisted on."""
+    return (
+        not run.options.get("force", False)
+        and live.profile == run.profile
+        and live.data_seq == pulled.data_seq
+        and not is_ablation(configured(run.options))
+    )
+
+
+def is_ablation(config: PaperConfig) -> bool:
+    """Whether a part of the model is switched off, to see what it is worth."""
+    return not (config.attention and config.graph)
+
+
+def version_of(run: TrainingRun, pulled: Pulled, *, attempt: int) -> ModelVersion:
+    """A name that says which events the model has seen, and which try of which run made it."""
+    again = f"-{attempt}" if attempt > 1 else ""
+    return ModelVersion(f"m-{pulled.data_seq}-{run.run_id[-8:]}{again}")
+
+
+def refusal(metrics: Mapping[str, float], config: PaperConfig) -> str | None:
+    """
+    Why a model may not answer; ``None`` when it may.
+
+    It may not when a figure is missing or not finite, when it is no better than popularity on the
+    last slice, or when it is an ablation.
+    """
+    ours, popular = (metrics.get(f"test_{name}_ap", math.nan) for name in ("paper", "popularity"))
+    broken = sorted(name for name, value in metrics.items() if not math.isfinite(value))
+    if broken:
+        return f"figures are not finite: {', '.join(broken)}"
+    if not (math.isfinite(ours) and math.isfinite(popular)):
+        return "the last slice has no average precision to compare"
+    if ours <= popular + TOLERANCE:
+        return f"AP {ours:.4f} on the last slice is not above popularity's {popular:.4f}"
+    if is_ablation(config):
+        return "an ablation is measured, not served"
+    return None
+
+
+def prune(place: Place, *, keep: set[ModelVersion]) -> None:
+    """Remove the oldest model folders beyond the number that is kept."""
+    folders = sorted(
+        (path for path in place.store.iterdir() if path.is_dir() and path.name.startswith("m-")),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
+    for folder in folders[place.keep :]:
+        if folder.name not in keep:
+            shutil.rmtree(folder)
+            log.info("model_folder_removed", version=folder.name)
+
+
+def _train(
+    pulled: Pulled, config: PaperConfig, folder: Path, version: ModelVersion, reporter: Reporter
+) -> training.TrainedModel:
+    # What a killed try has left behind is no model: a folder counts once its manifest is there.
+    shutil.rmtree(folder, ignore_errors=True)
+
+    def report(said: Progress) -> None:
+        share = _PULL_ENDS + said.share * (_TRAIN_ENDS - _PULL_ENDS)
+        reporter.at("export" if said.stage == "done" else said.stage, share, dict(said.figures))
+
+    return training.train(
+        pulled.interactions, config, folder=folder, version=version, report=report
+    )
+
+
+def _serve(
+    graph: Graph,
+    held: HeldLease,
+    model: Model,
+    trained: training.TrainedModel,
+    reporter: Reporter,
+) -> None:
+    held.write(models.create, model)
+    vectors = Vectors(
+        user_ids=trained.user_ids,
+        users=trained.user_vectors,
+        item_ids=trained.item_ids,
+        items=trained.item_vectors,
+        similar=trained.similar,
+    )
+    span = _WRITE_ENDS - _TRAIN_ENDS
+    write_back(
+        graph,
+        held,
+        model,
+        vectors,
+        report=lambda share: reporter.at("write", _TRAIN_ENDS + share * span),
+    )
+    reporter.at("swap", _WRITE_ENDS, at_once=True)
+    swap(held, model.version)
+
+
+def give_up_candidates(graph: Graph, held: HeldLease) -> None:
+    """Mark what a killed or failed try left half written; whoever holds the lease may."""
+    for model in graph.read(models.all_models):
+        if model.status is ModelStatus.CANDIDATE:
+            held.write(models.fail, model.version, "its run ended before it was written")
+
+
+def _keep_unserved(
+    held: HeldLease, model: Model, reason: str, reporter: Reporter, config: PaperConfig
+) -> None:
+    """Write the model down as one that never answered; an ablation has done its duty so."""
+    held.write(models.create, replace(model, status=ModelStatus.FAILED, reason=NOT_SERVED + reason))
+    if not is_ablation(config):
+        raise GateRefused(f"the model was not put to work: {reason}")
+    reporter.finish(model.version, {"metrics": model.metrics, "note": reason})
