@@ -1,0 +1,245 @@
+"""Stores batches of events as edges, each exactly once, and reads a person's latest ones."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from neo4j import ManagedTransaction
+
+from graph import counters, devices, edges, identities, items, refunds, users
+from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
+from graph.domain.ids import EventId, ItemId, UserId
+from graph.known_events import OrderLine, content, known, known_lines
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """
+    What became of a batch.
+
+    Attributes:
+        stored: events that are new in the graph.
+        duplicates: events that it had already; nothing was changed.
+        conflicts: events whose id is taken by other content; the first telling stays.
+        waiting: refunds of whole orders of which no line is known yet; send them again later.
+        last_seq: highest sequence number given so far.
+    """
+
+    stored: frozenset[EventId]
+    duplicates: tuple[EventId, ...]
+    conflicts: tuple[EventId, ...]
+    waiting: tuple[EventId, ...]
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvent:
+    """One thing that a person did with an item."""
+
+    type: EventType
+    item_id: ItemId
+    ts: int
+    price_minor: int | None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """A batch on its way through ``record``: what is still to store, what was sorted out."""
+
+    new: list[Event]
+    duplicates: list[EventId]
+    conflicts: list[EventId]
+    waiting: list[EventId]
+    stored: set[EventId]
+
+
+def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
+    """
+    Store a batch of events; running it again changes nothing.
+
+    The sequence numbers are taken inside the same transaction, so they grow in commit order.
+    Writers take turns at that counter, which also makes the look-ups below safe.
+    """
+    before = counters.take(tx, counters.EVENT_SEQ, 0)
+    batch = _Batch([], [], [], [], set())
+    whole_orders = [event for event in events if refunds.is_whole_order(event)]
+    _sort_out(tx, batch, [event for event in events if not refunds.is_whole_order(event)])
+    last = _store(tx, batch.new, before)
+    batch.stored.update(event.event_id for event in batch.new)
+    if whole_orders:
+        last = _take_back(tx, batch, whole_orders, last)
+    counters.take(tx, counters.EVENT_SEQ, last - before)
+    return Recorded(
+        frozenset(batch.stored),
+        tuple(batch.duplicates),
+        tuple(batch.conflicts),
+        tuple(batch.waiting),
+        last,
+    )
+
+
+def history(
+    tx: ManagedTransaction, user_id: UserId, *, since_ms: int, limit: int
+) -> list[PastEvent]:
+    """
+    A person's latest behaviours on items, newest first, also as the visitor they were before.
+
+    Args:
+        since_ms: nothing older than this, milliseconds UTC.
+    """
+    rows = tx.run(
+        """
+        MATCH (me:User {user_id: $user_id})
+        CALL (me) {
+            RETURN me AS person
+            UNION
+            MATCH (me)<-[:SAME_AS]-(person:User) RETURN person
+            UNION
+            MATCH (me)-[:SAME_AS]->(person:User) RETURN person
+            UNION
+            MATCH (me)-[:SAME_AS]->(:User)<-[:SAME_AS]-(person:User) RETURN person
+        }
+        MATCH (person)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
+                         |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
+        WHERE r.ts >= $since_ms
+        WITH r, i ORDER BY r.ts DESC, r.seq DESC LIMIT $limit
+        RETURN type(r) AS type, i.item_id AS item_id, r.ts AS ts, r.price_minor AS price_minor
+        """,
+        user_id=user_id,
+        since_ms=since_ms,
+        limit=limit,
+    )
+    return [
+        PastEvent(_TYPE_OF[row["type"]], ItemId(row["item_id"]), row["ts"], row["price_minor"])
+        for row in rows
+    ]
+
+
+_TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOURS.items()}
+
+
+def _sort_out(tx: ManagedTransaction, batch: _Batch, events: Sequence[Event]) -> None:
+    """Keep as new what neither the graph nor an earlier event of the batch has."""
+    told = known(tx, list({event.event_id for event in events}))
+    lines = _known_lines(tx, events)
+    customers = _known_customers(tx, events)
+    for event in events:
+        said = content(event)
+        earlier = told.setdefault(event.event_id, said)
+        if earlier is not said:
+            (batch.duplicates if earlier == said else batch.conflicts).append(event.event_id)
+        elif event.type is EventType.IDENTIFY and event.visitor_id in customers:
+            same = customers[event.visitor_id] == event.user_id
+            (batch.duplicates if same else batch.conflicts).append(event.event_id)
+        elif _line(event) in lines:
+            batch.duplicates.append(event.event_id)
+        else:
+            batch.new.append(event)
+            if event.type is EventType.PURCHASE and event.order_id is not None:
+                lines.add(_line(event))
+            elif event.type is EventType.IDENTIFY and event.visitor_id is not None:
+                customers[event.visitor_id] = event.user_id
+
+
+def _known_lines(tx: ManagedTransaction, events: Sequence[Event]) -> set[OrderLine | None]:
+    orders = {
+        event.order_id
+        for event in events
+        if event.type is EventType.PURCHASE and event.order_id is not None
+    }
+    return set(known_lines(tx, orders)) if orders else set()
+
+
+def _line(event: Event) -> OrderLine | None:
+    if event.type is not EventType.PURCHASE or event.order_id is None or event.item_id is None:
+        return None
+    return (event.order_id, event.item_id, event.line)
+
+
+def _known_customers(tx: ManagedTransaction, events: Sequence[Event]) -> dict[UserId, UserId]:
+    visitors = {event.visitor_id for event in events if event.visitor_id is not None}
+    return identities.customers_of(tx, visitors) if visitors else {}
+
+
+def _take_back(
+    tx: ManagedTransaction, batch: _Batch, whole_orders: Sequence[Event], last: int
+) -> int:
+    """Store refunds of whole orders, line by line; after the purchases of the same batch."""
+    lines = refunds.lines_of(tx, whole_orders)
+    taken_back = _Batch([], [], [], [], set())
+    _sort_out(tx, taken_back, [line for found in lines.values() for line in found])
+    new = {event.event_id for event in taken_back.new}
+    conflicts = set(taken_back.conflicts)
+    for event in dict.fromkeys(whole_orders):
+        ids = {line.event_id for line in lines[event.event_id]}
+        if not ids:
+            batch.waiting.append(event.event_id)
+        elif ids & new:
+            batch.stored.add(event.event_id)
+        else:
+            (batch.conflicts if ids & conflicts else batch.duplicates).append(event.event_id)
+    return _store(tx, taken_back.new, last)
+
+
+def _store(tx: ManagedTransaction, events: Sequence[Event], before: int) -> int:
+    """Create nodes, then edges, numbered from ``before`` on; returns the last number."""
+    if not events:
+        return before
+    users.meet(tx, _sightings(events))
+    items.mention(tx, {event.item_id for event in events if event.item_id is not None})
+    devices.note_use(tx, events)
+    by_type: defaultdict[EventType, list[tuple[int, Event]]] = defaultdict(list)
+    for seq, event in enumerate(events, start=before + 1):
+        by_type[event.type].append((seq, event))
+    for type_, numbered in by_type.items():
+        if type_ is EventType.SEARCH:
+            _ask(tx, {event.query for _, event in numbered if event.query is not None})
+        elif type_ is EventType.IMPRESSION:
+            _show(tx, numbered)
+        edges.create(tx, type_, numbered)
+    return before + len(events)
+
+
+def _sightings(events: Sequence[Event]) -> list[users.Sighting]:
+    people: dict[UserId, users.Sighting] = {}
+    for event in events:
+        user_id = event.user_id
+        one = people.get(user_id)
+        if one is None:
+            one = people[user_id] = users.Sighting(user_id=user_id)
+        one.saw(event.ts)
+        if event.user_ref is not None:
+            one.ref = event.user_ref
+        if "bot" in event.flags:
+            one.is_bot = True
+        if event.consent is not None:
+            one.agreed(event.consent, event.ts)
+        if event.visitor_id is not None:
+            visitor = people.setdefault(event.visitor_id, users.Sighting(user_id=event.visitor_id))
+            visitor.saw(event.ts)
+    return list(people.values())
+
+
+def _ask(tx: ManagedTransaction, texts: set[str]) -> None:
+    tx.run("UNWIND $texts AS text MERGE (:Query {text: text})", texts=sorted(texts)).consume()
+
+
+def _show(tx: ManagedTransaction, numbered: Sequence[tuple[int, Event]]) -> None:
+    tx.run(
+        """
+        UNWIND $rows AS row
+        CREATE (:Impression {event_id: row[0], ts: row[1], seq: row[2], item_ids: row[3],
+                             positions: row[4], recommendation_id: row[5]})
+        """,
+        rows=[
+            [
+                event.event_id,
+                event.ts,
+                seq,
+                list(event.shown_items or ()),
+                None if event.shown_positions is None else list(event.shown_positions),
+                event.recommendation_id,
+            ]
+            for seq, event in numbered
+        ],
+    ).consume()

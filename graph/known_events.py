@@ -1,0 +1,76 @@
+"""Finds out which events the graph already has."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from neo4j import ManagedTransaction
+
+from graph.domain.events import Event, EventType
+from graph.domain.ids import EventId
+from graph.edges import EDGES
+
+OrderLine = tuple[str, str, int | None]
+"""Order, item and number of the line: what a line is known by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What two tellings of one event must agree on."""
+
+    type: EventType
+    start: str | None
+    end: str | None
+    ts: int
+
+
+def content(event: Event) -> Content:
+    """The content of an event as it is told."""
+    edge = EDGES[event.type]
+    return Content(event.type, getattr(event, edge.start), getattr(event, edge.end), event.ts)
+
+
+def known(tx: ManagedTransaction, event_ids: list[EventId]) -> dict[EventId, Content]:
+    """The stored content of those of the events that the graph has, whatever their type."""
+    found: dict[EventId, Content] = {}
+    for type_ in _types_in_use(tx):
+        for row in tx.run(_look_up(type_), ids=event_ids):
+            found[row["id"]] = Content(type_, row["start"], row["end"], row["ts"])
+    return found
+
+
+def known_lines(tx: ManagedTransaction, order_ids: Iterable[str]) -> set[OrderLine]:
+    """The lines that the graph has of these orders."""
+    rows = tx.run(
+        """
+        UNWIND $orders AS order_id
+        MATCH ()-[p:PURCHASED {order_id: order_id}]->(i)
+        RETURN order_id, i.item_id AS item_id, p.line AS line
+        """,
+        orders=sorted(order_ids),
+    )
+    return {(row["order_id"], row["item_id"], row["line"]) for row in rows}
+
+
+def _types_in_use(tx: ManagedTransaction) -> list[EventType]:
+    # Counts per type are kept by the store: this saves a look-up per event and unused type.
+    counts = {row["type"] for row in tx.run(_count_types()) if row["n"] > 0}
+    return [type_ for type_ in EDGES if type_ in counts]
+
+
+@lru_cache(maxsize=1)
+def _count_types() -> str:
+    return " UNION ALL ".join(
+        f"MATCH ()-[r:{edge.relationship}]->() RETURN '{type_}' AS type, count(r) AS n"
+        for type_, edge in EDGES.items()
+    )
+
+
+@lru_cache(maxsize=len(EDGES))
+def _look_up(type_: EventType) -> str:
+    edge = EDGES[type_]
+    return f"""
+        UNWIND $ids AS id
+        MATCH (u)-[e:{edge.relationship} {{event_id: id}}]->(end)
+        RETURN id, u.user_id AS start, end.{edge.key} AS end, e.ts AS ts
+    """
