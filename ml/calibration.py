@@ -26,14 +26,15 @@ def sigmoid(x: NDArray[Any]) -> NDArray[np.float64]:
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(x, np.float64)))
 
 
-def undo_sampling(logit: NDArray[Any], negative_share: float) -> NDArray[Any]:
+def undo_sampling(logit: NDArray[Any], negative_share: float) -> NDArray[np.float64]:
     """
     Correct the prior of a model that saw only a share of the negatives, with equal weights.
 
     To be used once, and not at all where the loss weighted the negatives: p / (p + (1 - p)/ρ)
     is a shift of the logit by log ρ.
     """
-    return logit + np.log(negative_share)
+    shifted: NDArray[np.float64] = logit.astype(np.float64) + np.log(negative_share)
+    return shifted
 
 
 def fit_platt(

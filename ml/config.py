@@ -1,7 +1,7 @@
 """Hyper-parameters of a training run, and the words in which it reports."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 DAY_MS = 86_400_000
@@ -24,6 +24,7 @@ class PaperConfig:
         new_share: part of the first-time purchases that is trained on.
         new_negatives: never touched items drawn per person and cutoff.
         threads: CPU threads of torch; ``None`` leaves them as they are.
+        min_positives: purchases that each part must have among its pairs.
         similar_min_events: items with fewer events get no ``SIMILAR_TO`` neighbours.
     """
 
@@ -53,8 +54,16 @@ class PaperConfig:
     item2vec_epochs: int = 5
     session_gap_minutes: int = 30
     threads: int | None = 2
+    bootstrap_draws: int = 200
+    min_positives: int = 10
     similar_count: int = 10
     similar_min_events: int = 5
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> "PaperConfig":
+        """From the values of a manifest or of a run's options; unknown names are left out."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in known})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the manifest and the training run."""

@@ -57,7 +57,8 @@ class Timelines:
     def _latest_of_pairs(self, order: NDArray[Any], cutoff: int) -> NDArray[Any]:
         """Of an order of events, those before the cutoff that are their pair's newest there."""
         end = self.data.position(cutoff)
-        return order[(order < end) & (self._next[order] >= end)]
+        found: NDArray[Any] = order[(order < end) & (self._next[order] >= end)]
+        return found
 
 
 def _newest(order: NDArray[Any], group: NDArray[Any], n_groups: int, count: int) -> Table:

@@ -130,11 +130,13 @@ class PairFeatures:
         user = self._window.user[seen]
         count = np.bincount(user, minlength=self._window.n_users)
         total = np.bincount(user, price[seen].astype(np.float64), self._window.n_users)
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        mean: NDArray[np.float64] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return mean
 
     def _price_ratio(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.float64]:
         ratio = np.log(self._counters.price)[item] - np.log(self._mean_price)[user]
-        return np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0)
+        finite: NDArray[np.float64] = np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0)
+        return finite
 
 
 def _find(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:

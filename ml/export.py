@@ -1,0 +1,211 @@
+"""A fitted model leaves for the shop: vectors as of now, arrays, weights, hashes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ml.batches import Rows, Scene
+from ml.calibration import Platt
+from ml.config import DAY_MS, PaperConfig
+from ml.dataset import Interactions
+from ml.errors import TrainingDiverged
+from ml.features.items import ItemCounters, item_counters
+from ml.models.fallback import fill_from_category
+from ml.models.paper import PaperModel
+from ml.scoring import head_of, item_vectors, user_vectors
+from ml.serving.head import Floats
+from ml.serving.model import NEW_DAYS
+from ml.serving.store import ARRAYS, WEIGHTS, read_arrays, read_manifest, write_manifest
+from ml.timelines import Timelines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """
+    What training found out.
+
+    Attributes:
+        table: (V + 1, dim) item2vec, in the order of ``item_ids``; the last row is zero.
+        touched, new: calibration of pairs that the person has touched and has not.
+        metrics: flat figures by name.
+    """
+
+    model: PaperModel
+    table: Tensor
+    item_ids: list[str]
+    config: PaperConfig
+    touched: Platt
+    new: Platt
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """
+    Vectors as of a moment, to be stored beside the nodes.
+
+    Shapes:
+        users: (n,) positions in the data's ``user_ids``; user_vectors: (n, 64)
+        item_vectors, item_directions: (V, 64) and (V, 128), all items of the data
+    """
+
+    users: Rows
+    user_vectors: Floats
+    item_vectors: Floats
+    item_directions: Floats
+
+
+def embed_rows(
+    fitted: Fitted, data: Interactions, now_ms: int, users: Rows | None = None
+) -> Embedded:
+    """
+    Vectors of people with events (or of the given ones) and of all items, before ``now_ms``.
+
+    Raises:
+        TrainingDiverged: a number is not finite.
+    """
+    scene = Scene(Timelines(data), now_ms, fitted.table, fitted.config)
+    chosen = np.flatnonzero(scene.lengths > 0) if users is None else users
+    people = user_vectors(fitted.model, scene, chosen)
+    things = item_vectors(fitted.model, scene, np.arange(data.n_items))
+    own = fitted.table[:-1].numpy()
+    found = Embedded(
+        users=chosen,
+        user_vectors=people,
+        item_vectors=things.embedding,
+        item_directions=np.concatenate([_unit(own), _unit(things.graph)], axis=1),
+    )
+    for name in ("user_vectors", "item_vectors", "item_directions"):
+        if not np.isfinite(getattr(found, name)).all():
+            raise TrainingDiverged(f"{name} are not finite")
+    return found
+
+
+def export(
+    fitted: Fitted, data: Interactions, found: Embedded, *, folder: Path, version: str, now_ms: int
+) -> None:
+    """Write a model folder; it counts only once its manifest is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    counters = item_counters(data, now_ms, fitted.config.window_days)
+    arrays = _arrays(fitted, data, found, counters) | {"is_listed": listed(data, now_ms)}
+    np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
+    torch.save(
+        {"state": fitted.model.state_dict(), "table": fitted.table, "item_ids": fitted.item_ids},
+        folder / WEIGHTS,
+    )
+    write_manifest(
+        folder,
+        {
+            "version": version,
+            "as_of_ms": now_ms,
+            "window_days": fitted.config.window_days,
+            "cart_to_buy": counters.cart_to_buy,
+            "config": fitted.config.to_dict(),
+            "metrics": fitted.metrics,
+        },
+    )
+
+
+def _arrays(
+    fitted: Fitted, data: Interactions, found: Embedded, counters: ItemCounters
+) -> dict[str, NDArray[Any]]:
+    lines = [[one.slope, one.intercept] for one in (fitted.touched, fitted.new)]
+    return {
+        "item_ids": np.array(data.catalogue.item_ids, np.str_),
+        "category": data.catalogue.category,
+        "category_names": np.array(data.catalogue.category_names, np.str_),
+        "embedding": found.item_vectors,
+        "direction": found.item_directions,
+        # A stored array must be finite; 0 stands for an unknown price.
+        "price": np.nan_to_num(counters.price, nan=0.0),
+        "conversion": counters.conversion,
+        "slope": counters.slope,
+        "week": counters.week,
+        "popularity": counters.popularity,
+        "calibration": np.array(lines),
+        **head_of(fitted.model).arrays(),
+    }
+
+
+def load_fitted(folder: Path, data: Interactions) -> Fitted:
+    """
+    A trained model from its folder, its item table laid out for ``data``.
+
+    Items that the model has never seen get the mean vector of their category.
+
+    Raises:
+        ModelBroken: the folder was changed or is not complete.
+    """
+    manifest = read_manifest(folder)
+    arrays = read_arrays(folder)
+    saved: dict[str, Any] = torch.load(folder / WEIGHTS, weights_only=True)
+    config = PaperConfig.of(manifest["config"])
+    model = PaperModel(config)
+    model.load_state_dict(saved["state"])
+    model.eval()
+    touched, new = arrays["calibration"].tolist()
+    return Fitted(
+        model=model,
+        table=_relaid(saved["table"].numpy(), saved["item_ids"], data),
+        item_ids=list(data.catalogue.item_ids),
+        config=config,
+        touched=Platt(*touched),
+        new=Platt(*new),
+        metrics=manifest["metrics"],
+    )
+
+
+def listed(data: Interactions, now_ms: int) -> NDArray[np.bool_]:
+    """(V,) items that had events before now, or were created in the last days."""
+    made = data.catalogue.created_at
+    fresh = (made > now_ms - NEW_DAYS * DAY_MS) & (made <= now_ms) & (made > 0)
+    fresh[data.before(now_ms).item] = True
+    return fresh
+
+
+def similar_items(
+    directions: Floats, rows: Rows, count: int, block: int = 2048
+) -> tuple[Rows, Floats]:
+    """
+    The nearest of ``rows`` to each of ``rows``, itself left out.
+
+    Returns:
+        (R, count) positions in the catalogue and cosines, best first.
+    """
+    vectors = torch.from_numpy(directions[rows]) / np.sqrt(2.0)
+    count = min(count, len(rows) - 1)
+    if count <= 0:
+        return np.zeros((len(rows), 0), np.int64), np.zeros((len(rows), 0), np.float32)
+    near, cosines = [], []
+    for start in range(0, len(rows), block):
+        cosine = vectors[start : start + block] @ vectors.T  # (block, R)
+        own = torch.arange(len(cosine))
+        cosine[own, own + start] = -2.0
+        best = torch.topk(cosine, count, dim=1)
+        near.append(best.indices.numpy())
+        cosines.append(best.values.numpy())
+    return rows[np.concatenate(near)], np.concatenate(cosines)
+
+
+def with_padding(table: Floats) -> Tensor:
+    """The item table with its zero row for padding behind it."""
+    return torch.from_numpy(np.vstack([table, np.zeros((1, table.shape[1]), np.float32)]))
+
+
+def _relaid(table: Floats, item_ids: list[str], data: Interactions) -> Tensor:
+    from_id = {item_id: row for row, item_id in enumerate(item_ids)}
+    source = np.array([from_id.get(one, -1) for one in data.catalogue.item_ids], np.int64)
+    known = source >= 0
+    laid = np.where(known[:, None], table[source], 0.0).astype(np.float32)
+    return with_padding(fill_from_category(laid, known, data.catalogue.category))
+
+
+def _unit(vectors: Floats) -> Floats:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Floats = (vectors / np.maximum(length, 1e-9)).astype(np.float32)
+    return unit
