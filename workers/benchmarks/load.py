@@ -71,6 +71,20 @@ def run_load(
     return asyncio.run(_run(target, request, connections, seconds, expected_status))
 
 
+def ask_once(target: Target, request: bytes) -> bytes:
+    """Send one request on a connection of its own; returns the status line and headers."""
+
+    async def ask() -> bytes:
+        reader, writer = await asyncio.open_connection(target.host, target.port)
+        writer.write(request)
+        head = await _answer(reader)
+        writer.close()
+        await writer.wait_closed()
+        return head
+
+    return asyncio.run(ask())
+
+
 async def _run(
     target: Target,
     request: Callable[[int], bytes],
@@ -102,7 +116,7 @@ async def _run(
 
 
 async def _answer(reader: asyncio.StreamReader) -> bytes:
-    """Read one answer whole; returns its status line."""
+    """Read one answer whole; returns its status line and headers."""
     head = await reader.readuntil(b"\r\n\r\n")
     lower = head.lower()
     at = lower.find(b"content-length:")

@@ -1,0 +1,89 @@
+"""``shopgraph benchmark``: figures of this machine beside the bars to hold."""
+
+import platform
+import sys
+import urllib.parse
+from collections.abc import Iterable
+
+import click
+import psutil
+
+from graph import pulls, users
+from graph.client import Graph
+from graph.settings import GraphSettings
+from workers.benchmarks.answers import answer_figures, questions
+from workers.benchmarks.figures import Figure, as_json, show
+from workers.benchmarks.intake import intake_figures
+from workers.benchmarks.load import Target
+from workers.benchmarks.pulls import pull_figures
+from workers.commands.api import local_api
+from workers.commands.main import enter
+from workers.commands.output import console, errors
+from workers.intake.settings import IntakeSettings
+
+PEOPLE = 2_000
+
+
+@click.group()
+def benchmark() -> None:
+    """Print the speed of this machine beside the numbers to hold; exit code 1 if one falls short."""
+
+
+@benchmark.command()
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def ingest(is_json: bool) -> None:
+    """Door, stream and graph, on servers of its own and made-up views."""
+    _print("ingest", intake_figures(_report), is_json=is_json)
+
+
+@benchmark.command()
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def pull(is_json: bool) -> None:
+    """Edges out of the running graph into columns."""
+    enter()
+    graph = Graph(GraphSettings())
+    _print("pull", pull_figures(graph, _report), is_json=is_json)
+    graph.close()
+
+
+@benchmark.command()
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def serve(is_json: bool) -> None:
+    """Answers of the running API, for the people and items of the running graph."""
+    enter()
+    api = local_api(scope="server")
+    address = urllib.parse.urlsplit(api.url)
+    target = Target(address.hostname or "127.0.0.1", address.port or 80, api.key.get_secret_value())
+    graph = Graph(GraphSettings())
+    asked = questions(_people(graph), _items(graph))
+    graph.close()
+    _print("serve", answer_figures(target, asked, _report), is_json=is_json)
+
+
+def _people(graph: Graph) -> list[str]:
+    pseudonyms = IntakeSettings().pseudonyms()
+    page = graph.read(pulls.users, after_idx=-1, page=PEOPLE)
+    refs = graph.read(users.refs, page.user_id)
+    return [pseudonyms.reveal(ref) for ref in refs.values() if ref is not None]
+
+
+def _items(graph: Graph) -> list[str]:
+    return list(graph.read(pulls.items, after_idx=-1, page=PEOPLE).item_id)
+
+
+def _print(name: str, figures: Iterable[Figure], *, is_json: bool) -> None:
+    measured = list(figures)
+    if is_json:
+        click.echo(as_json(measured))
+    else:
+        memory = psutil.virtual_memory().total / 2**30
+        machine = (
+            f"{psutil.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+        )
+        show(measured, title=f"{name} on {machine}", console=console)
+    if not all(figure.holds for figure in measured):
+        sys.exit(1)
+
+
+def _report(what: str) -> None:
+    errors.print(f"measuring: {what}")
