@@ -1,7 +1,6 @@
 """Turns the refund of a whole order into refunds of its lines."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from neo4j import ManagedTransaction
 
@@ -39,8 +38,7 @@ def lines_of(tx: ManagedTransaction, refunds: Sequence[Event]) -> dict[EventId, 
     for row in rows:
         refund = by_id[row["refund_id"]]
         place = "" if row["line"] is None else row["line"]
-        line = replace(
-            refund,
+        line = refund._replace(
             event_id=EventId(f"{refund.event_id}|{place}|{row['item_id']}"),
             item_id=ItemId(row["item_id"]),
             line=row["line"],
