@@ -74,9 +74,7 @@ class Pulled:
         return [self.interactions.user_ids[at] for at in positions[positions >= 0].tolist()]
 
 
-def pull(
-    graph: Graph, cache: Path, *, report: Callable[[float], None], page: int = PAGE
-) -> Pulled:
+def pull(graph: Graph, cache: Path, *, report: Callable[[float], None], page: int = PAGE) -> Pulled:
     """
     Read people, items and their behaviour; only what came since the last pull crosses the wire.
 
@@ -224,9 +222,7 @@ def _columns(found: pulls.EdgePage, code: int) -> dict[str, NDArray[Any]]:
     }
 
 
-def _positions(
-    idx: Sequence[int], identities: Sequence[tuple[int, int]]
-) -> NDArray[np.int32]:
+def _positions(idx: Sequence[int], identities: Sequence[tuple[int, int]]) -> NDArray[np.int32]:
     """(max idx + 1,) position of each node in the order it was read; -1 where there is none."""
     table = np.full(max(idx, default=-1) + 1, -1, np.int32)
     table[np.asarray(idx, np.int64)] = np.arange(len(idx), dtype=np.int32)

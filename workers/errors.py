@@ -7,6 +7,7 @@ WorkersError
 ├── TrainExtraMissing   training needs torch, and it is not installed here
 ├── RunFailed           a training run ended without a new model; the old one stays
 ├── GateRefused         a model was trained, but it may not go live
+├── ModelUnusable       a model cannot answer any more, or never could
 ├── ApiUnavailable      the HTTP interface does not answer
 └── ApiRefused          the HTTP interface answered with an error
 """
@@ -34,6 +35,10 @@ class RunFailed(WorkersError):
 
 class GateRefused(WorkersError):
     """A freshly trained model is not good enough to answer; ``figures`` says why."""
+
+
+class ModelUnusable(WorkersError):
+    """A model that cannot be put to work."""
 
 
 class ApiUnavailable(WorkersError):

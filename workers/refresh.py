@@ -65,9 +65,7 @@ def refresh(graph: Graph, place: Place) -> int:
     return written
 
 
-def _write(
-    graph: Graph, live: Model, place: Place, data: Interactions, people: list[str]
-) -> int:
+def _write(graph: Graph, live: Model, place: Place, data: Interactions, people: list[str]) -> int:
     found = embed_people(place.store / live.version, data, now_ms=data.end_ms, users=people)
     rows = (
         (UserId(data.user_ids[position]), vector.tolist())

@@ -9,13 +9,17 @@ from zoneinfo import ZoneInfo
 import structlog
 from apscheduler.schedulers.base import BaseScheduler
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from graph.errors import GraphError
+from workers.errors import WorkersError
 from workers.settings import ScheduleSettings
 
 log = structlog.get_logger(__name__)
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+RETRY_S = 30
 
 
 class OncePerDay(BaseTrigger):  # type: ignore[misc]
@@ -104,7 +108,7 @@ def hang(
         if rings.last(bell.name) is None:
             rings.note(bell.name, now)
         scheduler.add_job(
-            _rung(bell, rings, clock),
+            _rung(bell, rings, clock, scheduler),
             bell.trigger,
             id=bell.name,
             coalesce=True,
@@ -115,11 +119,24 @@ def hang(
         log.info("bell_hung", bell=bell.name, overdue=overdue)
 
 
-def _rung(bell: Bell, rings: Rings, clock: Callable[[], datetime]) -> Callable[[], None]:
+def _rung(
+    bell: Bell, rings: Rings, clock: Callable[[], datetime], scheduler: BaseScheduler
+) -> Callable[[], None]:
     def ring() -> None:
-        bell.ring()
-        # Only a job that was really asked for counts as rung; a failed ring is made up for later.
-        rings.note(bell.name, clock())
-        log.info("bell_rung", bell=bell.name)
+        try:
+            bell.ring()
+            # Only a job that was really asked for counts as rung.
+            rings.note(bell.name, clock())
+        except (WorkersError, GraphError) as error:
+            log.warning("bell_not_heard", bell=bell.name, reason=str(error), retry_s=RETRY_S)
+            scheduler.add_job(
+                ring,
+                DateTrigger(clock() + timedelta(seconds=RETRY_S), timezone=UTC),
+                id=f"{bell.name}-again",
+                replace_existing=True,
+                misfire_grace_time=None,
+            )
+        else:
+            log.info("bell_rung", bell=bell.name)
 
     return ring

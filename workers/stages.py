@@ -63,9 +63,7 @@ def train_and_swap(
     """
     config = configured(run.options)
     give_up_candidates(graph, held)
-    pulled = pull(
-        graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS)
-    )
+    pulled = pull(graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS))
     reporter.at(
         "pull",
         _PULL_ENDS,
@@ -100,9 +98,13 @@ def train_and_swap(
 
 
 def configured(options: Mapping[str, Any]) -> PaperConfig:
-    """The run's options as hyper-parameters; others than the known ones are no hyper-parameters."""
+    """The run's options as hyper-parameters: two switches, and numbers for small worlds."""
     known = {field.name for field in fields(PaperConfig)}
-    return replace(PaperConfig(), **{k: v for k, v in options.items() if k in known})
+    return replace(
+        PaperConfig(**{name: value for name, value in options.items() if name in known}),
+        attention=not options.get("no_attention", False),
+        graph=not options.get("no_graph", False),
+    )
 
 
 def is_up_to_date(live: Model, run: TrainingRun, pulled: Pulled) -> bool:

@@ -36,9 +36,7 @@ def targets_table(answer: dict[str, Any], title: str) -> Table:
         for row in answer["targets"]
     ]
     said = f"{answer.get('method') or answer.get('label') or 'heuristic, not uplift'}"
-    return table(
-        f"{title} ({said})", ("rank", "user", "coupon", "score", "arm", "reason"), rows
-    )
+    return table(f"{title} ({said})", ("rank", "user", "coupon", "score", "arm", "reason"), rows)
 
 
 def _reason(reason: Any) -> str:

@@ -112,7 +112,11 @@ class LazyGroup(click.Group):
         """Find the command that is about to run, and tell it where the services are."""
         name, command, rest = super().resolve_command(ctx, args)
         entry = COMMANDS.get(args[0]) if args else None
-        if entry is not None and entry.needs_services and not set(ctx.help_option_names) & set(rest):
+        if (
+            entry is not None
+            and entry.needs_services
+            and not set(ctx.help_option_names) & set(rest)
+        ):
             enter()
         return name, command, rest
 
@@ -123,7 +127,8 @@ class LazyGroup(click.Group):
 
 
 @click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="shopgraph")
 def cli() -> None:

@@ -1,0 +1,82 @@
+"""``shopgraph models``: which models there are, and which one answers."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import click
+
+from graph import models as store
+from graph.client import Graph
+from graph.domain.ids import ModelVersion
+from graph.domain.models import Model, ModelStatus, is_stored
+from graph.settings import GraphSettings
+from workers.commands.output import console, print_json, table
+from workers.errors import ModelUnusable
+from workers.leases import now_ms
+from workers.settings import JobSettings
+
+
+@click.group()
+def models() -> None:
+    """List the models, or make one answer."""
+
+
+@models.command("list")
+@click.option("--json", "as_json", is_flag=True, help="JSON in place of a table.")
+def list_(as_json: bool) -> None:
+    """All models, newest first."""
+    graph = Graph(GraphSettings())
+    try:
+        found = graph.read(store.all_models)
+    finally:
+        graph.close()
+    if as_json:
+        print_json([asdict(model) for model in found])
+        return
+    rows = [_row(model, found) for model in found]
+    columns = ("version", "status", "slot", "profile", "made", "AP", "can answer", "reason")
+    console.print(table("Models", columns, rows))
+
+
+@models.command()
+@click.argument("version")
+def activate(version: str) -> None:
+    """Make a model the one that answers, such as the one before after a bad one."""
+    graph = Graph(GraphSettings())
+    try:
+        wanted = graph.read(store.get, ModelVersion(version))
+        if wanted.status is not ModelStatus.LIVE:
+            check(graph, wanted)
+            graph.write(store.activate, wanted.version, now_ms=now_ms())
+    finally:
+        graph.close()
+    console.print(f"{version} answers.")
+
+
+def check(graph: Graph, wanted: Model) -> None:
+    """
+    Whether a model may answer again.
+
+    Raises:
+        ModelUnusable: it may not; the sentence says why.
+    """
+    if wanted.status is ModelStatus.FAILED:
+        raise ModelUnusable(f"{wanted.version} is a failed model: {wanted.reason}")
+    if not is_stored(wanted, graph.read(store.all_models)):
+        raise ModelUnusable(f"the vectors of {wanted.version} were written over by a newer run")
+    if not (JobSettings().model_store / wanted.version / "manifest.json").is_file():
+        raise ModelUnusable(f"the files of {wanted.version} are gone from the model store")
+
+
+def _row(model: Model, found: list[Model]) -> tuple[object, ...]:
+    made = datetime.fromtimestamp(model.created_at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        model.version,
+        model.status.value,
+        model.slot.value,
+        model.profile,
+        made,
+        model.metrics.get("test_paper_ap"),
+        is_stored(model, found),
+        model.reason or "",
+    )
