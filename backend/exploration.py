@@ -1,0 +1,26 @@
+"""The guide, style and queries that Neo4j Browser fetches."""
+
+from pathlib import Path
+
+from flask import Flask, Response, abort, send_from_directory
+
+
+def init_app(app: Flask, folder: Path | None) -> None:
+    """
+    Serve the files of a folder under ``/browser``, if there is one.
+
+    Neo4j Browser runs on another port and fetches them from there, so any origin may read them;
+    they hold nothing of the shop.
+    """
+    if folder is None:
+        return
+    place = folder.resolve()
+
+    def show(name: str) -> Response:
+        if name.startswith(".") or not (place / name).is_file():
+            abort(404)
+        response = send_from_directory(place, name)
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    app.add_url_rule("/browser/<name>", "browser_file", show)

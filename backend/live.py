@@ -1,0 +1,112 @@
+"""The model that serves now: follows the pointer in the graph and swaps at once."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from backend.breaker import GraphPort
+from backend.serving import Loaded, LoadModel, ModelUnusable, ServingModel
+from backend.shelf import Shelf
+from graph import models
+from graph.domain.ids import ModelVersion
+from graph.errors import GraphError
+
+log = structlog.get_logger(__name__)
+
+
+class LiveModel:
+    """
+    Holds the live model of this process.
+
+    Readers take ``current()`` once per answer and keep what they got, so that no answer mixes two
+    versions. A swap replaces one reference; a version that cannot be loaded changes nothing.
+    """
+
+    def __init__(
+        self,
+        graph: GraphPort,
+        load: LoadModel,
+        shelf: Shelf,
+        *,
+        interval_s: float = 2.0,
+        on_swap: Callable[[str], None] = lambda version: None,
+    ) -> None:
+        self._graph = graph
+        self._load_version = load
+        self._shelf = shelf
+        self._interval_s = interval_s
+        self.on_swap = on_swap
+        self._loaded: Loaded | None = None
+        self._refused: ModelVersion | None = None
+        self._loading = threading.Lock()
+        self._wake = threading.Event()
+        self._stopped = False
+
+    def current(self) -> Loaded | None:
+        """The model that serves, if there is one."""
+        return self._loaded
+
+    def refresh(self) -> Loaded | None:
+        """
+        Look at the pointer and swap if it has moved.
+
+        Raises:
+            GraphError: the pointer cannot be read; the model stays as it is.
+        """
+        with self._loading:
+            pointer = self._graph.read(models.live)
+            if pointer is None or (self._loaded and self._loaded.version == pointer.version):
+                return self._loaded
+            model = self._load(pointer.version)
+            if model is not None:
+                known = frozenset(model.item_ids)
+                self._shelf.learn(sorted(known))
+                self._loaded = Loaded(model, pointer.version, pointer.slot, known)
+                self.on_swap(pointer.version)
+                log.info("model_swapped", version=pointer.version, items=len(known))
+            return self._loaded
+
+    def can_load(self, version: ModelVersion) -> bool:
+        """Whether the files of a version are there and whole."""
+        try:
+            self._load_version(version)
+        except ModelUnusable:
+            return False
+        return True
+
+    def wake(self) -> None:
+        """Have the pointer looked at now: somebody saw that it moved."""
+        self._wake.set()
+
+    def watch(self) -> None:
+        """Follow the pointer in the background until the process ends."""
+        threading.Thread(target=self._follow, name="live-model", daemon=True).start()
+
+    def stop(self) -> None:
+        """End following."""
+        self._stopped = True
+        self._wake.set()
+
+    def _follow(self) -> None:
+        was_away = False
+        while not self._stopped:
+            try:
+                self.refresh()
+                is_away = False
+            except GraphError as error:
+                is_away = True
+                if not was_away:
+                    log.warning("model_pointer_unread", error=type(error).__name__)
+            was_away = is_away
+            self._wake.wait(self._interval_s)
+            self._wake.clear()
+
+    def _load(self, version: ModelVersion) -> ServingModel | None:
+        try:
+            return self._load_version(version)
+        except ModelUnusable as error:
+            if version != self._refused:
+                log.error("model_unusable", version=version, reason=str(error))
+            self._refused = version
+            return None

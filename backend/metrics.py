@@ -1,0 +1,81 @@
+"""What the web floor counts, in the form that Prometheus reads."""
+
+from flask import Flask, Response, current_app
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics:
+    """The counters of one application; each application has its own set."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "shopgraph_requests",
+            "Answered calls.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "shopgraph_request_seconds",
+            "Time to answer a call.",
+            ["method", "route"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.events = Counter(
+            "shopgraph_events",
+            "Event rows, by what became of them.",
+            ["status"],
+            registry=self.registry,
+        )
+        self.levels = Counter(
+            "shopgraph_recommendations",
+            "Lists, by the level that served them.",
+            ["level"],
+            registry=self.registry,
+        )
+        self.degraded = Counter(
+            "shopgraph_degraded", "Lists made while a store was away.", registry=self.registry
+        )
+        self.dropped_items = Counter(
+            "shopgraph_dropped_items",
+            "Items left out for want of a finite score.",
+            registry=self.registry,
+        )
+        self.origins_refused = Counter(
+            "shopgraph_origins_refused",
+            "Calls from pages outside the list.",
+            registry=self.registry,
+        )
+        self.model_age = Gauge(
+            "shopgraph_model_loaded",
+            "1 for the version that serves.",
+            ["version"],
+            registry=self.registry,
+        )
+
+    def model_serves(self, version: str) -> None:
+        """Say which model serves from now on."""
+        self.model_age.clear()
+        self.model_age.labels(version).set(1)
+
+
+def init_app(app: Flask) -> None:
+    """Give the application its counters and the page that shows them."""
+    counted = Metrics()
+    app.extensions["shopgraph_metrics"] = counted
+
+    def show() -> Response:
+        return Response(generate_latest(counted.registry), content_type=CONTENT_TYPE_LATEST)
+
+    app.add_url_rule("/metrics", "metrics", show)
+
+
+def metrics() -> Metrics:
+    """The counters of the application that answers."""
+    counted = current_app.extensions["shopgraph_metrics"]
+    assert isinstance(counted, Metrics)
+    return counted

@@ -1,0 +1,172 @@
+"""The shopper who asks: what we know of them, from the graph and from a moment ago."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+from neo4j import ManagedTransaction
+from pydantic import model_validator
+
+from backend.errors import Invalid
+from backend.parsing import Taken
+from backend.serving import Loaded
+from backend.wiring import graph, models, parts, pseudonyms
+from graph import events, users
+from graph import models as model_store
+from graph.domain.ids import ModelVersion, UserId
+from graph.domain.models import Slot
+from graph.errors import GraphUnavailable
+from graph.events import PastEvent
+from graph.users import Person
+from workers.intake.errors import StreamUnavailable
+from workers.intake.online import KEPT_EVENTS, Recent
+from workers.intake.schema import KnownId
+
+log = structlog.get_logger(__name__)
+
+DAY_MS = 86_400_000
+
+
+class Who(Taken):
+    """A person, by the shop's own id or by a visitor's."""
+
+    user_id: KnownId | None = None
+    anonymous_id: KnownId | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.user_id is None and self.anonymous_id is None:
+            raise ValueError("user_id or anonymous_id is needed")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shopper:
+    """
+    What an answer may use of a person.
+
+    Attributes:
+        vector: the stored embedding, if the model in memory is the one that wrote it.
+        history: what they did, newest first.
+        is_degraded: a store was away, so there may be more than we see.
+    """
+
+    user_id: UserId
+    vector: Sequence[float] | None = None
+    history: tuple[PastEvent, ...] = ()
+    is_degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the graph knows of a person, read in one transaction."""
+
+    pointer: ModelVersion | None
+    person: Person | None
+    past: tuple[PastEvent, ...]
+
+
+def pseudonym(*, user_id: str | None, anonymous_id: str | None) -> UserId:
+    """The id under which the graph knows a person."""
+    if user_id is not None:
+        return pseudonyms().customer(user_id)[0]
+    if anonymous_id is None:
+        raise Invalid("user_id or anonymous_id is needed", field="user_id", code="missing_field")
+    return pseudonyms().visitor(anonymous_id)
+
+
+def shopper(user_id: UserId, loaded: Loaded | None, *, now_ms: int) -> Shopper:
+    """Everything that an answer to this person may use; two stores are asked, once each."""
+    recent = _recent(user_id)
+    held = recent.events or [] if recent else []
+    try:
+        known = graph().read(
+            look_up,
+            user_id,
+            slot=loaded.slot if loaded else None,
+            since_ms=_since(loaded, held, now_ms),
+            limit=parts().settings.history_limit if _needs_past(recent) else 0,
+        )
+    except GraphUnavailable:
+        return Shopper(user_id=user_id, history=tuple(held), is_degraded=True)
+    if recent is not None and recent.events is None and known.past:
+        _hold(user_id, known.past, recent.state)
+    if not _may_personalise(known.person):
+        return Shopper(user_id=user_id, is_degraded=recent is None)
+    return Shopper(
+        user_id=user_id,
+        vector=_vector(known, loaded),
+        history=_joined(held, known.past),
+        is_degraded=recent is None,
+    )
+
+
+def look_up(
+    tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None, since_ms: int, limit: int
+) -> Known:
+    """Person, past and model pointer; the pointer last, so a swap in between is noticed."""
+    person = users.person(tx, user_id, slot=slot)
+    past = events.history(tx, user_id, since_ms=since_ms, limit=limit) if limit else []
+    pointer = model_store.live(tx)
+    return Known(pointer=pointer.version if pointer else None, person=person, past=tuple(past))
+
+
+def reference_ms(loaded: Loaded, history: Sequence[PastEvent]) -> int:
+    """
+    The moment an answer is for: the end of what the model saw, or the person's last step.
+
+    A model of old data is asked about its own time, not about years of silence after it.
+    """
+    newest = max((event.ts for event in history), default=0)
+    return max(loaded.model.as_of_ms, newest)
+
+
+def _recent(user_id: UserId) -> Recent | None:
+    try:
+        return parts().online.recent(user_id)
+    except StreamUnavailable:
+        log.warning("online_state_away")
+        return None
+
+
+def _needs_past(recent: Recent | None) -> bool:
+    """A copy that is not full is all there is, so the graph need not be asked for more."""
+    return recent is None or recent.events is None or len(recent.events) >= KEPT_EVENTS
+
+
+def _hold(user_id: UserId, past: Sequence[PastEvent], state: int) -> None:
+    try:
+        parts().online.fill(user_id, past, state)
+    except StreamUnavailable:
+        log.warning("online_state_away")
+
+
+def _since(loaded: Loaded | None, held: Sequence[PastEvent], now_ms: int) -> int:
+    newest = max((event.ts for event in held), default=0)
+    until = max(loaded.model.as_of_ms if loaded else now_ms, newest)
+    return min(until, now_ms) - parts().settings.history_days * DAY_MS
+
+
+def _vector(known: Known, loaded: Loaded | None) -> Sequence[float] | None:
+    if loaded is None or known.person is None:
+        return None
+    if known.pointer != loaded.version:
+        models().wake()
+        return None
+    return known.person.embedding
+
+
+def _may_personalise(person: Person | None) -> bool:
+    return person is None or person.consent.get("personalisation") != "denied"
+
+
+def _joined(recent: Sequence[PastEvent], past: Sequence[PastEvent]) -> tuple[PastEvent, ...]:
+    """Both, newest first; a step that both know counts once."""
+    if not recent:
+        return tuple(past)
+    seen = {(event.type, event.item_id, event.ts) for event in past}
+    fresh = [event for event in recent if (event.type, event.item_id, event.ts) not in seen]
+    if not fresh:
+        return tuple(past)
+    return tuple(sorted([*fresh, *past], key=lambda event: -event.ts))

@@ -1,0 +1,136 @@
+"""What the web floor needs of a live model, stated without importing one."""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from graph.domain.events import ITEM_BEHAVIOURS
+from graph.domain.ids import ItemId, ModelVersion
+from graph.domain.models import Slot
+from graph.events import PastEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a person did, one column per fact; the form in which a model reads it."""
+
+    item_ids: list[str]
+    codes: list[int]
+    ts: list[int]
+    prices: list[float | None]
+
+    @classmethod
+    def of(cls, past: Iterable[PastEvent]) -> "Columns":
+        """From events; those that say nothing about an item are left out."""
+        rows = [
+            (event.item_id, ITEM_BEHAVIOURS[event.type].code, event.ts, event.price_minor)
+            for event in past
+            if event.type in ITEM_BEHAVIOURS
+        ]
+        return cls(
+            item_ids=[str(row[0]) for row in rows],
+            codes=[row[1] for row in rows],
+            ts=[row[2] for row in rows],
+            prices=[row[3] for row in rows],
+        )
+
+
+class ServingModel(Protocol):
+    """A trained model that answers from memory; arrays pass through the web floor unopened."""
+
+    @property
+    def version(self) -> str:
+        """Which model it is."""
+        ...
+
+    @property
+    def as_of_ms(self) -> int:
+        """End of the behaviour it has seen, milliseconds UTC."""
+        ...
+
+    @property
+    def item_ids(self) -> Sequence[str]:
+        """The items it knows."""
+        ...
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """Names of the categories it knows."""
+        ...
+
+    @property
+    def category_of(self) -> Any:
+        """For each item its position in ``categories``, -1 where it has none."""
+        ...
+
+    def score(
+        self, user_vector: Any, history: Any, *, now_ms: int, items: Sequence[str] | None = None
+    ) -> Any:
+        """Calibrated chance that the person buys each item, or each of ``items``."""
+        ...
+
+    def session(self, history: Any, now_ms: int) -> Any:
+        """A score for each item from the last steps of somebody without a stored vector."""
+        ...
+
+    def popular(self, category: str | None = None) -> Any:
+        """A score for each item from what everybody does."""
+        ...
+
+    def similar(self, item_id: str, limit: int) -> list[tuple[str, float]]:
+        """The nearest items, best first; empty for an item it does not know."""
+        ...
+
+    def top(
+        self, scores: Any, limit: int, exclude: Collection[str] = ()
+    ) -> list[tuple[str, float]]:
+        """The best items with finite scores: score descending, then item id."""
+        ...
+
+
+class ModelUnusable(Exception):
+    """The files of a model are missing or broken."""
+
+
+LoadModel = Callable[[ModelVersion], ServingModel]
+"""Loads a version from where models are kept; raises ``ModelUnusable``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model in memory, the items it knows, and the slot of its vectors in the graph."""
+
+    model: ServingModel
+    version: ModelVersion
+    slot: Slot
+    known_items: frozenset[str]
+    _outside: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
+
+    def outside(self, category: str) -> frozenset[str]:
+        """The known items that are neither of a category nor of one below it."""
+        found = self._outside.get(category)
+        if found is None:
+            found = self._find_outside(category)
+            if len(self._outside) >= 50:
+                self._outside.clear()
+            self._outside[category] = found
+        return found
+
+    def _find_outside(self, category: str) -> frozenset[str]:
+        below = (f"{category}/", f"{category} > ")
+        inside = {
+            place
+            for place, name in enumerate(self.model.categories)
+            if name == category or name.startswith(below)
+        }
+        places = self.model.category_of.tolist()
+        return frozenset(
+            item_id
+            for item_id, place in zip(self.model.item_ids, places, strict=True)
+            if place not in inside
+        )
+
+
+def ids(pairs: Iterable[tuple[str, float]]) -> list[ItemId]:
+    """The item ids of scored pairs, in order."""
+    return [ItemId(item_id) for item_id, _ in pairs]

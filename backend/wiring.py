@@ -1,0 +1,108 @@
+"""What an application is made of, and how its views get at it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flask import Flask, current_app
+
+from backend.auth import Keys
+from backend.breaker import GraphPort
+from backend.counted import PopularCount
+from backend.live import LiveModel
+from backend.settings import WebSettings
+from backend.shelf import Shelf
+from graph.domain.ids import UserId
+from graph.events import PastEvent
+from workers.intake.door import Door
+from workers.intake.online import Recent
+from workers.intake.pseudonyms import Pseudonyms
+from workers.intake.rows import Checked, RowResult
+
+
+class EventLog(Protocol):
+    """Where events are kept safe until they are in the graph."""
+
+    def accept(self, checked: Checked) -> list[RowResult]:
+        """Keep the good rows on disk; raises ``StreamUnavailable`` when that cannot be done."""
+        ...
+
+    def ping(self) -> None:
+        """Ask for a sign of life; raises ``StreamUnavailable``."""
+        ...
+
+
+class RecentEvents(Protocol):
+    """The last steps of each person, a moment old at most."""
+
+    def recent(self, user_id: UserId) -> Recent:
+        """What is held of a person; raises ``StreamUnavailable``."""
+        ...
+
+    def fill(self, user_id: UserId, events: Sequence[PastEvent], state: int) -> bool:
+        """Hold what the graph knows of a person."""
+        ...
+
+
+class TrainingJobs(Protocol):
+    """The door to the workers."""
+
+    def train(self, run_id: str, options: dict[str, Any]) -> None:
+        """Have a training run done."""
+        ...
+
+
+def now_ms() -> int:
+    """The time of this machine, milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything an application is put together from."""
+
+    graph: GraphPort
+    stream: EventLog
+    online: RecentEvents
+    jobs: TrainingJobs
+    door: Door
+    pseudonyms: Pseudonyms
+    models: LiveModel
+    shelf: Shelf
+    counted: PopularCount
+    keys: Keys
+    settings: WebSettings
+    clock_ms: Callable[[], int] = now_ms
+
+
+def wire(app: Flask, parts: Parts) -> None:
+    """Put the parts where the views find them."""
+    app.extensions["shopgraph"] = parts
+
+
+def parts() -> Parts:
+    """The parts of the application that answers."""
+    found = current_app.extensions["shopgraph"]
+    assert isinstance(found, Parts)
+    return found
+
+
+def graph() -> GraphPort:
+    """The graph."""
+    return parts().graph
+
+
+def models() -> LiveModel:
+    """The live model."""
+    return parts().models
+
+
+def pseudonyms() -> Pseudonyms:
+    """The makers of pseudonyms."""
+    return parts().pseudonyms
+
+
+def clock_ms() -> int:
+    """The time, milliseconds UTC."""
+    return parts().clock_ms()

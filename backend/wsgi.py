@@ -1,0 +1,110 @@
+"""The web door: reads the environment, wires the real parts, serves ``app``."""
+
+import logging
+import sys
+
+import structlog
+from flask import Flask
+
+from backend.app import create_app
+from backend.auth import Keys
+from backend.breaker import Breaker
+from backend.counted import PopularCount
+from backend.live import LiveModel
+from backend.people import DAY_MS
+from backend.serving import LoadModel, ModelUnusable, ServingModel
+from backend.settings import SettingsMissing, WebSettings, read
+from backend.shelf import Shelf
+from backend.wiring import Parts, now_ms
+from graph.client import Graph
+from graph.domain.ids import ModelVersion
+from graph.settings import GraphSettings
+from ml.errors import ModelBroken
+from ml.serving.model import ServingModel as TrainedModel
+from workers.intake.door import Door
+from workers.intake.online import OnlineState
+from workers.intake.settings import IntakeSettings
+from workers.intake.stream import EventStream
+from workers.jobs import Jobs
+
+
+def configure_logs() -> None:
+    """One JSON object a line, with the request's id; nothing below INFO."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
+
+
+def build() -> Flask:
+    """
+    The application of this process, from its environment.
+
+    Raises:
+        SettingsMissing: the environment lacks something.
+    """
+    settings, intake, of_graph = read(WebSettings), read(IntakeSettings), read(GraphSettings)
+    try:
+        keys = Keys.parse(settings.api_keys.get_secret_value(), origins=settings.allowed_origins)
+    except ValueError as error:
+        raise SettingsMissing(f"SHOPGRAPH_API_KEYS: {error}") from None
+    graph = Breaker(Graph(_impatient(of_graph)))
+    pseudonyms = intake.pseudonyms()
+    shelf = Shelf(graph, now_ms=now_ms)
+    live = LiveModel(graph, loader(settings), shelf)
+    parts = Parts(
+        graph=graph,
+        stream=EventStream(
+            intake.redis_url,
+            pseudonyms=pseudonyms,
+            max_backlog_bytes=intake.max_backlog_mib * 1024 * 1024,
+            recent_s=intake.recent_hours * 3600,
+        ),
+        online=OnlineState(intake.redis_url),
+        jobs=Jobs(intake.redis_url),
+        door=Door(pseudonyms),
+        pseudonyms=pseudonyms,
+        models=live,
+        shelf=shelf,
+        counted=PopularCount(graph, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
+        keys=keys,
+        settings=settings,
+    )
+    web = create_app(parts)
+    live.watch()
+    return web
+
+
+def loader(settings: WebSettings) -> LoadModel:
+    """Loads versions from the model store."""
+
+    def load(version: ModelVersion) -> ServingModel:
+        try:
+            return TrainedModel.load(settings.model_store / version)
+        except (ModelBroken, OSError) as error:
+            raise ModelUnusable(str(error)) from error
+
+    return load
+
+
+def _impatient(settings: GraphSettings) -> GraphSettings:
+    # A shopper waits: rather an answer from memory now than one from the graph in 3 seconds.
+    return settings.model_copy(
+        update={
+            "connection_acquisition_timeout_s": min(1.0, settings.connection_acquisition_timeout_s),
+            "max_transaction_retry_time_s": min(1.0, settings.max_transaction_retry_time_s),
+        }
+    )
+
+
+configure_logs()
+try:
+    app = build()
+except SettingsMissing as missing:
+    sys.exit(f"shopgraph api: {missing}")

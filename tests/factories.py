@@ -1,0 +1,315 @@
+"""Small stand-ins and made-up things for tests."""
+
+import base64
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backend import people, shelf
+from backend.app import create_app
+from backend.auth import Keys
+from backend.counted import PopularCount
+from backend.live import LiveModel
+from backend.people import Known
+from backend.serving import Columns, ModelUnusable, ServingModel
+from backend.settings import WebSettings
+from backend.shelf import Shelf
+from backend.wiring import Parts
+from graph import items, models
+from graph.domain.events import EventType
+from graph.domain.ids import ItemId, ModelVersion
+from graph.domain.models import Model, ModelStatus, Slot
+from graph.events import PastEvent
+from graph.users import Person
+from workers.intake.door import Door
+from workers.intake.errors import StreamUnavailable
+from workers.intake.online import Recent
+from workers.intake.pseudonyms import Pseudonyms
+from workers.intake.rows import Checked, RowResult
+
+NOW_MS = 1_760_000_000_000
+BROWSER = {"X-API-Key": "browser-secret"}
+SERVER = {"X-API-Key": "server-secret"}
+ADMIN = {"X-API-Key": "admin-secret"}
+KEYS = "browser:web:browser-secret,server:shop:server-secret,admin:ops:admin-secret"
+ORIGIN = "https://shop.example"
+PSEUDONYMS = Pseudonyms(b"p" * 32, b"e" * 64)
+
+
+class FakeGraph:
+    """
+    A graph that answers per query function: with a value, a function of the call, or an error.
+
+    Attributes:
+        asked: the calls, in order: query function, arguments, named arguments.
+        is_away: every call fails while it is set.
+    """
+
+    def __init__(self, answers: dict[Callable[..., Any], Any] | None = None) -> None:
+        self.answers = dict(answers or {})
+        self.asked: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        self.is_away = False
+
+    def read(self, query: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The answer for a query function."""
+        from graph.errors import GraphUnavailable
+
+        if self.is_away:
+            raise GraphUnavailable("away")
+        self.asked.append((query, args, kwargs))
+        if query not in self.answers:
+            raise AssertionError(f"nobody told the fake graph about {query.__qualname__}")
+        answer = self.answers[query]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(*args, **kwargs) if callable(answer) else answer
+
+    write = read
+
+    def ping(self) -> None:
+        """A sign of life."""
+        from graph.errors import GraphUnavailable
+
+        if self.is_away:
+            raise GraphUnavailable("away")
+
+
+@dataclass
+class FakeModel:
+    """A model with fixed scores; items in ``similar_to`` are near each other."""
+
+    scores: dict[str, float]
+    version: str = "m-1"
+    as_of_ms: int = NOW_MS
+    near: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    category: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def item_ids(self) -> Sequence[str]:
+        """The items it knows."""
+        return tuple(self.scores)
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """Names of the categories."""
+        return tuple(sorted(set(self.category.values())))
+
+    @property
+    def category_of(self) -> Any:
+        """Position of each item's category."""
+        places = {name: place for place, name in enumerate(self.categories)}
+        return _List([places.get(self.category.get(item, ""), -1) for item in self.scores])
+
+    def score(
+        self,
+        user_vector: Any,
+        history: Columns,
+        *,
+        now_ms: int,
+        items: Sequence[str] | None = None,
+    ) -> list[float]:
+        """The fixed scores."""
+        wanted = self.item_ids if items is None else items
+        return [self.scores.get(item, float("nan")) for item in wanted]
+
+    def session(self, history: Columns, now_ms: int) -> list[float]:
+        """The fixed scores, the other way round."""
+        return [-score for score in self.scores.values()]
+
+    def popular(self, category: str | None = None) -> list[float]:
+        """The fixed scores within a category."""
+        return [
+            score if category in (None, self.category.get(item)) else float("nan")
+            for item, score in self.scores.items()
+        ]
+
+    def similar(self, item_id: str, limit: int) -> list[tuple[str, float]]:
+        """What was said to be near."""
+        return self.near.get(item_id, [])[:limit]
+
+    def top(
+        self, scores: Sequence[float], limit: int, exclude: Collection[str] = ()
+    ) -> list[tuple[str, float]]:
+        """Best first; what is not finite is left to the caller, as a broken model would."""
+        pairs = [
+            (item, score)
+            for item, score in zip(self.scores, scores, strict=True)
+            if item not in exclude
+        ]
+        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:limit]
+
+
+class _List(list[int]):
+    def tolist(self) -> list[int]:
+        return list(self)
+
+
+@dataclass
+class FakeStream:
+    """Keeps what it accepted; is away when told so."""
+
+    taken: list[Any] = field(default_factory=list)
+    is_away: bool = False
+
+    def accept(self, checked: Checked) -> list[RowResult]:
+        """Keep the events."""
+        self.ping()
+        self.taken.extend(checked.events)
+        return checked.rows
+
+    def ping(self) -> None:
+        """A sign of life."""
+        if self.is_away:
+            raise StreamUnavailable
+
+
+@dataclass
+class FakeOnline:
+    """The last steps of people, by pseudonym."""
+
+    held: dict[str, list[PastEvent]] = field(default_factory=dict)
+    is_away: bool = False
+
+    def recent(self, user_id: str) -> Recent:
+        """What is held."""
+        if self.is_away:
+            raise StreamUnavailable
+        return Recent(self.held.get(user_id), 0)
+
+    def fill(self, user_id: str, events: Sequence[PastEvent], state: int) -> bool:
+        """Hold it."""
+        self.held[user_id] = list(events)
+        return True
+
+
+@dataclass
+class FakeJobs:
+    """Remembers what was asked for."""
+
+    asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    fails: Exception | None = None
+
+    def train(self, run_id: str, options: dict[str, Any]) -> None:
+        """Remember it."""
+        if self.fails is not None:
+            raise self.fails
+        self.asked.append((run_id, options))
+
+
+@dataclass
+class World:
+    """An application on stand-ins, and the stand-ins."""
+
+    app: Flask
+    graph: FakeGraph
+    stream: FakeStream
+    online: FakeOnline
+    jobs: FakeJobs
+    models: LiveModel
+    shelf: Shelf
+    versions: dict[str, ServingModel]
+
+    @property
+    def client(self) -> FlaskClient:
+        """A client of the application."""
+        return self.app.test_client()
+
+
+def web_settings(**changes: Any) -> WebSettings:
+    """Settings that need no environment."""
+    return WebSettings(api_keys=KEYS, model_store="models", **changes)
+
+
+def stored_model(version: str = "m-1", **changes: Any) -> Model:
+    """A model as the graph knows it."""
+    told: dict[str, Any] = {
+        "version": ModelVersion(version),
+        "status": ModelStatus.LIVE,
+        "slot": Slot.BLUE,
+        "profile": "paper",
+        "as_of_ms": NOW_MS,
+        "data_seq": 1,
+        "created_at": NOW_MS,
+    }
+    return Model(**{**told, **changes})
+
+
+def known(
+    *past: PastEvent,
+    embedding: list[float] | None = None,
+    pointer: str | None = "m-1",
+    consent: dict[str, str] | None = None,
+) -> Known:
+    """What the graph knows of a customer."""
+    person = Person(
+        user_id=PSEUDONYMS.customer("u-1")[0],
+        kind="customer",
+        consent=consent or {},
+        embedding=embedding,
+    )
+    return Known(pointer=ModelVersion(pointer) if pointer else None, person=person, past=past)
+
+
+def viewed(item_id: str, *, ts: int = NOW_MS - 1000, kind: EventType = EventType.VIEW) -> PastEvent:
+    """A step of a person."""
+    return PastEvent(kind, ItemId(item_id), ts, None)
+
+
+def showing(*hidden: str) -> Callable[..., Any]:
+    """A shelf on which everything but these may be shown."""
+
+    def look(
+        item_ids: Sequence[ItemId], *, limit: int, **_: Any
+    ) -> tuple[set[ItemId], list[ItemId], dict[ItemId, Any]]:
+        allowed = [item_id for item_id in item_ids if item_id not in hidden]
+        return set(allowed), allowed[:limit], {}
+
+    return look
+
+
+def world(
+    model: FakeModel | None = None, answers: dict[Callable[..., Any], Any] | None = None
+) -> World:
+    """An application on stand-ins; with a model, it is live."""
+    versions: dict[str, ServingModel] = {} if model is None else {model.version: model}
+    graph = FakeGraph(
+        {
+            models.live: None if model is None else stored_model(model.version),
+            items.servable: lambda item_ids, now_ms: set(item_ids),
+            items.popular: [],
+            people.look_up: Known(pointer=None, person=None, past=()),
+            shelf.look: showing(),
+            **(answers or {}),
+        }
+    )
+
+    def load(version: ModelVersion) -> ServingModel:
+        if version not in versions:
+            raise ModelUnusable("no such folder")
+        return versions[version]
+
+    stream, online, jobs = FakeStream(), FakeOnline(), FakeJobs()
+    on_shelf = Shelf(graph, now_ms=lambda: NOW_MS)
+    live = LiveModel(graph, load, on_shelf)
+    app = create_app(
+        Parts(
+            graph=graph,
+            stream=stream,
+            online=online,
+            jobs=jobs,
+            door=Door(PSEUDONYMS),
+            pseudonyms=PSEUDONYMS,
+            models=live,
+            shelf=on_shelf,
+            counted=PopularCount(graph, now_ms=lambda: NOW_MS, window_ms=30 * 86_400_000),
+            keys=Keys.parse(KEYS, origins=ORIGIN),
+            settings=web_settings(),
+            clock_ms=lambda: NOW_MS,
+        )
+    )
+    if model is not None:
+        live.refresh()
+    return World(app, graph, stream, online, jobs, live, on_shelf, versions)
