@@ -8,8 +8,13 @@ from typing import Any
 
 from graph.server.process import Running, is_running
 from workers.local.errors import ServicesNotRunning, StateUnreadable
-from workers.local.secrets import Secrets, load_secrets, write_private
+from workers.local.secrets import load_secrets, write_private
 from workers.local.settings import LocalSettings
+
+# In a checkout; an installation elsewhere names the folder itself.
+BROWSER_FILES = Path(__file__).parents[2] / "docs" / "browser"
+
+_KEYS = ("SHOPGRAPH_PSEUDONYM_KEY", "SHOPGRAPH_ENCRYPTION_KEY", "SHOPGRAPH_API_KEYS")
 
 
 @dataclass(frozen=True)
@@ -100,36 +105,42 @@ def environment(folder: Path) -> dict[str, str]:
         ServicesNotRunning: no graph or no stream is named, and none was started.
         StateUnreadable: a file in the data folder is damaged.
     """
-    settings = LocalSettings()
-    state = read_state(folder)
-    secrets = load_secrets(folder)
-    found = {
-        "SHOPGRAPH_HOME": str(folder),
-        "SHOPGRAPH_PSEUDONYM_KEY": secrets.pseudonym_key,
-        "SHOPGRAPH_ENCRYPTION_KEY": secrets.encryption_key,
-        "SHOPGRAPH_API_KEYS": secrets.api_keys,
-        "SHOPGRAPH_MODEL_STORE": str(folder / "models"),
-    }
-    if settings.neo4j_uri is None:
-        found |= _graph(folder, state, secrets)
-    if settings.redis_url is None:
-        found |= _stream(folder, state, secrets)
+    found = {"SHOPGRAPH_HOME": str(folder), "SHOPGRAPH_MODEL_STORE": str(folder / "models")}
+    if BROWSER_FILES.is_dir():
+        found["SHOPGRAPH_BROWSER_FILES"] = str(BROWSER_FILES)
+    if not all(os.environ.get(name) for name in _KEYS):
+        secrets = load_secrets(folder)
+        found |= dict(
+            zip(
+                _KEYS,
+                (secrets.pseudonym_key, secrets.encryption_key, secrets.api_keys),
+                strict=True,
+            )
+        )
+    if not os.environ.get("NEO4J_URI"):
+        found |= _graph(folder)
+    if not os.environ.get("REDIS_URL"):
+        found |= _stream(folder)
     return {name: value for name, value in found.items() if not os.environ.get(name)}
 
 
-def _graph(folder: Path, state: LocalState | None, secrets: Secrets) -> dict[str, str]:
+def _graph(folder: Path) -> dict[str, str]:
+    state = read_state(folder)
     if state is None or state.neo4j is None or not is_running(state.neo4j.running):
         raise _not_running("Neo4j", folder, "NEO4J_URI")
     found = {"NEO4J_URI": f"bolt://127.0.0.1:{state.neo4j.port}"}
     if state.has_login:
-        found |= {"NEO4J_USER": "neo4j", "NEO4J_PASSWORD": secrets.neo4j_password}
+        password = load_secrets(folder).neo4j_password
+        found |= {"NEO4J_USER": "neo4j", "NEO4J_PASSWORD": password}
     return found
 
 
-def _stream(folder: Path, state: LocalState | None, secrets: Secrets) -> dict[str, str]:
+def _stream(folder: Path) -> dict[str, str]:
+    state = read_state(folder)
     if state is None or state.valkey is None or not is_running(state.valkey.running):
         raise _not_running("Valkey", folder, "REDIS_URL")
-    return {"REDIS_URL": f"redis://:{secrets.valkey_password}@127.0.0.1:{state.valkey.port}/0"}
+    password = load_secrets(folder).valkey_password
+    return {"REDIS_URL": f"redis://:{password}@127.0.0.1:{state.valkey.port}/0"}
 
 
 def _not_running(name: str, folder: Path, variable: str) -> ServicesNotRunning:
