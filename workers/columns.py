@@ -210,6 +210,21 @@ def _pages(
         after = found.last
 
 
+def _read_all(
+    read: Callable[..., Any], graph: Graph, names: Sequence[str], page: int
+) -> dict[str, list[Any]]:
+    """All pages of a table of nodes, by ``idx``."""
+    columns: dict[str, list[Any]] = {name: [] for name in names}
+    after = -1
+    while True:
+        found = graph.read(read, after_idx=after, page=page)
+        for name in names:
+            columns[name].extend(getattr(found, name))
+        if len(found.idx) < page:
+            return columns
+        after = found.idx[-1]
+
+
 def _columns(found: pulls.EdgePage, code: int) -> dict[str, NDArray[Any]]:
     n = len(found.seq)
     return {

@@ -36,22 +36,27 @@ class Api:
             ApiRefused: the answer is an error; the message holds its code and sentence.
         """
         query = urllib.parse.urlencode({k: v for k, v in params.items() if v is not None})
-        return self._ask(urllib.request.Request(f"{self.url}{path}?{query}"))
+        return self._ask("GET", f"{path}?{query}")
 
     def post(self, path: str, body: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
         """Send; raises as ``get``."""
-        request = urllib.request.Request(
-            f"{self.url}{path}",
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-            method="POST",
-        )
-        return self._ask(request)
+        return self._ask("POST", path, json.dumps(body).encode())
 
-    def _ask(self, request: urllib.request.Request) -> dict[str, Any]:
-        request.add_header(HEADER, self.key.get_secret_value())
+    def readiness(self) -> dict[str, Any]:
+        """What ``/readyz`` says; nothing while nobody answers or something is missing."""
         try:
-            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:
+            return self.get("/readyz")
+        except (ApiRefused, ApiUnavailable):
+            return {}
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        headers = {HEADER: self.key.get_secret_value(), "Content-Type": "application/json"}
+        # The address was checked to be one of http.
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.url}{path}", data=body, headers=headers, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310
                 value = json.load(answer)
         except urllib.error.HTTPError as error:
             raise ApiRefused(_sentence(error)) from error
@@ -79,7 +84,10 @@ def folder_port() -> int:
 
 
 def _address(port: int) -> str:
-    return os.environ.get("SHOPGRAPH_API_URL", f"http://127.0.0.1:{port}").rstrip("/")
+    address = os.environ.get("SHOPGRAPH_API_URL") or f"http://127.0.0.1:{port}"
+    if not address.startswith(("http://", "https://")):
+        raise ApiUnavailable("SHOPGRAPH_API_URL must begin with http:// or https://")
+    return address.rstrip("/")
 
 
 def _key_of(listed: str, scope: str) -> str:

@@ -1,14 +1,11 @@
 """``shopgraph demo``: from nothing to a shopper's recommendations, on real data."""
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -139,7 +136,7 @@ def _wait_for_model(graph: Graph) -> None:
     live = graph.read(models.live)
     deadline = time.monotonic() + 30.0
     while live is not None and time.monotonic() < deadline:
-        checks: dict[str, Any] = _ready().get("checks", {})
+        checks: dict[str, Any] = local_api().readiness().get("checks", {})
         if checks.get("model", {}).get("detail") == live.version:
             return
         time.sleep(0.5)
@@ -209,21 +206,12 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 def _wait_until_ready(process: "subprocess.Popen[bytes]", log_file: Path) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
-    while not _ready().get("ready"):
+    while not local_api().readiness().get("ready"):
         if process.poll() is not None:
             raise ApiUnavailable(f"the processes ended by themselves; {log_file} says why")
         if time.monotonic() > deadline:
             raise ApiUnavailable(f"the API was not ready after {READY_WITHIN_S:.0f} s")
         time.sleep(0.3)
-
-
-def _ready() -> dict[str, Any]:
-    try:
-        with urllib.request.urlopen(f"{local_api().url}/readyz", timeout=5) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except (OSError, urllib.error.URLError, ValueError):
-        return {}
 
 
 def _serve(processes: "subprocess.Popen[bytes]") -> None:

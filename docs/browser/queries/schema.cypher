@@ -1,0 +1,2 @@
+// Schema: kinds of nodes and how they hang together
+CALL db.schema.visualization()
