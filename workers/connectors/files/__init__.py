@@ -1,0 +1,1 @@
+"""Files of public data sets and of our own event schema."""

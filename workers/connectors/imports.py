@@ -1,0 +1,155 @@
+"""One import: history through the door onto the stream, at the pace of the graph, resumable."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from graph import pulls
+from graph.client import Graph
+from workers.connectors.errors import ImportInterrupted
+from workers.connectors.rejects import RejectFile
+from workers.connectors.rows import Source, SourceRow
+from workers.intake.door import Door
+from workers.intake.errors import StreamFull, StreamUnavailable
+from workers.intake.rows import Checked, Status
+from workers.intake.stream import EventStream
+
+T = TypeVar("T")
+
+CHUNK_ROWS = 500
+MAX_AHEAD_BYTES = 8 * 1024 * 1024
+_PATIENCE_S = 60.0
+
+
+@dataclass(slots=True)
+class Imported:
+    """
+    How far an import is.
+
+    Attributes:
+        lines: lines of the source that are on the stream, over all runs.
+        events: what this run put on the stream.
+        rejected: rows this run refused.
+        repeated: rows that repeat another row of their chunk.
+        door_s, stream_s, wait_s: where this run's time went: checking, appending, and waiting
+            for the graph.
+    """
+
+    lines: int = 0
+    events: int = 0
+    rejected: int = 0
+    repeated: int = 0
+    door_s: float = 0.0
+    stream_s: float = 0.0
+    wait_s: float = 0.0
+
+
+class ImportRun:
+    """Brings one source in; killed at any point, the next run goes on where this one stopped."""
+
+    def __init__(
+        self,
+        door: Door,
+        stream: EventStream,
+        graph: Graph,
+        *,
+        report: Callable[[Imported], None] = lambda _: None,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._door = door
+        self._stream = stream
+        self._graph = graph
+        self._report = report
+        self._clock = clock
+
+    def resume_after(self, source: Source) -> int:
+        """How many lines are done; 0 also when the graph was emptied since."""
+        text = self._stream.bookmark(source.name)
+        if text is None:
+            return 0
+        mark = json.loads(text)
+        self.drain()
+        if self._graph.read(pulls.last_seq) < mark["events"]:
+            return 0
+        return int(mark["lines"])
+
+    def send(self, source: Source, rejects: RejectFile, *, after: int) -> Imported:
+        """
+        Put all rows after a line on the stream.
+
+        Raises:
+            ImportInterrupted: the stream stayed away for too long.
+        """
+        done = Imported(lines=after)
+        before = self._events_before(source, after)
+        for chunk in _chunks(source.rows(after=after), CHUNK_ROWS):
+            started = time.perf_counter()
+            checked = self._door.check(
+                [row.raw for row in chunk],
+                default_source="import",
+                received_ms=self._clock(),
+                imported=True,
+            )
+            _note(chunk, checked, rejects, done)
+            checked_at = time.perf_counter()
+            done.door_s += checked_at - started
+            done.lines = chunk[-1].end
+            done.events += len(checked.events)
+            mark = json.dumps({"lines": done.lines, "events": before + done.events})
+            self._append(checked, (source.name, mark))
+            appended_at = time.perf_counter()
+            done.stream_s += appended_at - checked_at
+            self._hold_back()
+            done.wait_s += time.perf_counter() - appended_at
+            self._report(done)
+        return done
+
+    def drain(self, report: Callable[[int], None] = lambda _: None) -> None:
+        """Wait until everything on the stream is in the graph; reports the bytes that wait."""
+        while self._stream.depth() > 0:
+            report(self._stream.backlog_bytes())
+            time.sleep(0.05)
+
+    def _events_before(self, source: Source, after: int) -> int:
+        text = self._stream.bookmark(source.name) if after else None
+        return 0 if text is None else int(json.loads(text)["events"])
+
+    def _append(self, checked: Checked, mark: tuple[str, str]) -> None:
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                self._stream.append(checked.events, bookmark=mark)
+            except StreamFull:
+                time.sleep(0.2)
+            except StreamUnavailable as error:
+                if time.monotonic() > give_up_at:
+                    raise ImportInterrupted(
+                        "the event stream stayed away; run the import again to go on"
+                    ) from error
+                time.sleep(0.5)
+            else:
+                return
+
+    def _hold_back(self) -> None:
+        while self._stream.backlog_bytes() > MAX_AHEAD_BYTES:
+            time.sleep(0.02)
+
+
+def _note(chunk: list[SourceRow], checked: Checked, rejects: RejectFile, done: Imported) -> None:
+    for row, result in zip(chunk, checked.rows, strict=True):
+        if result.status is Status.ACCEPTED:
+            continue
+        if result.status is Status.DUPLICATE:
+            done.repeated += 1
+        else:
+            rejects.add(row.line, result)
+            done.rejected += 1
+
+
+def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

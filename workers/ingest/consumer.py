@@ -1,0 +1,192 @@
+"""The ingest loop: stream to graph, in order, in batches, each exactly once in effect."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import structlog
+
+from graph import leases
+from graph.client import Graph
+from graph.domain.events import Event
+from graph.errors import GraphError, GraphUnavailable, LeaseLost
+from workers.ingest.reader import Batch, Reader
+from workers.ingest.settings import IngestSettings
+from workers.ingest.waiting import WaitingRefunds
+from workers.ingest.writer import LEASE_NAME, Stopped, Writer, Written
+from workers.intake.deadletters import DeadLetters, of_event
+from workers.intake.errors import StreamUnavailable
+from workers.intake.online import OnlineState
+
+log = structlog.get_logger(__name__)
+
+
+def now_ms() -> int:
+    """The time, milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Consumer:
+    """
+    One ingest process: waits for the lease, then works until it is stopped.
+
+    While a batch is written, the next one is already read and decoded.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        redis_url: str,
+        settings: IngestSettings,
+        *,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self._graph = graph
+        self._settings = settings
+        self._clock = clock
+        self._stopping = threading.Event()
+        self._reader = Reader(
+            redis_url, batch_events=settings.batch_events, block_ms=settings.block_ms
+        )
+        self._writer = Writer(graph, settings, should_stop=self._stopping.is_set)
+        self._online = OnlineState(redis_url)
+        self._letters = DeadLetters(redis_url)
+        self._waiting = WaitingRefunds(redis_url)
+        self._owner = f"{socket.gethostname()}:{os.getpid()}"
+        self._renew_at = 0.0
+
+    def stop(self) -> None:
+        """Finish the batch in hand, then end; safe from a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Work until stopped."""
+        while not self._stopping.is_set():
+            if not self._take_lease():
+                self._stopping.wait(self._settings.lease_ttl_ms / 5_000)
+                continue
+            try:
+                self._work()
+            except LeaseLost:
+                log.warning("lease_lost")
+                self._writer.lease = None
+            except StreamUnavailable as error:
+                log.warning("stream_away", error=str(error))
+                self._stopping.wait(self._settings.retry_s)
+            except Stopped:
+                break
+        self._release()
+
+    def drain(self) -> None:
+        """Write what is on the stream now, and return; for tests and tools."""
+        if not self._take_lease():
+            raise LeaseLost(LEASE_NAME)
+        self._reader.restart()
+        while batch := self._reader.next_batch(self._clock()):
+            self._store(batch)
+        self._release()
+
+    def _work(self) -> None:
+        self._reader.restart()
+        log.info("ingest_started")
+        with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
+            ahead = self._read_ahead(pool)
+            try:
+                while not self._stopping.is_set():
+                    batch = ahead.result()
+                    if not batch:
+                        self._reader.look_back()
+                    ahead = self._read_ahead(pool)
+                    if batch:
+                        self._store(batch)
+                    self._renew_lease()
+            finally:
+                ahead.cancel()
+
+    def _read_ahead(self, pool: ThreadPoolExecutor) -> "Future[Batch]":
+        return pool.submit(self._reader.next_batch, self._clock())
+
+    def _store(self, batch: Batch) -> None:
+        started = time.perf_counter()
+        written = self._writer.write(batch.events)
+        self._settle(batch, written)
+        self._online.remember(
+            event for event in batch.events if event.event_id not in written.conflicts
+        )
+        self._reader.acknowledge(batch)
+        log.info(
+            "events_recorded",
+            accepted=written.stored,
+            duplicate=written.duplicates,
+            conflict=len(written.conflicts),
+            waiting=len(written.waiting),
+            refused=len(written.refused),
+            duration_ms=int(1_000 * (time.perf_counter() - started)),
+        )
+
+    def _settle(self, batch: Batch, written: Written) -> None:
+        at_ms = self._clock()
+        letters = list(batch.unreadable)
+        letters += (of_event(event, reason, at_ms) for event, reason in written.refused)
+        letters += (
+            of_event(event, "conflict", at_ms)
+            for event in batch.events
+            if event.event_id in written.conflicts
+        )
+        if letters:
+            self._letters.add(letters)
+        if written.waiting:
+            self._waiting.keep([e for e in batch.events if e.event_id in written.waiting])
+        self._apply_waiting(batch.events)
+
+    def _apply_waiting(self, events: list[Event]) -> None:
+        due = self._waiting.due(events)
+        if due:
+            late = self._writer.write(due)
+            self._waiting.drop(e for e in due if e.event_id not in late.waiting)
+            self._online.remember(due)
+
+    def _take_lease(self) -> bool:
+        try:
+            self._writer.lease = self._graph.write(
+                leases.acquire,
+                LEASE_NAME,
+                self._owner,
+                now_ms=self._clock(),
+                ttl_ms=self._settings.lease_ttl_ms,
+            )
+        except GraphError as error:
+            log.warning("lease_not_taken", error=type(error).__name__)
+            return False
+        self._renew_at = time.monotonic() + self._settings.lease_ttl_ms / 3_000
+        return self._writer.lease is not None
+
+    def _renew_lease(self) -> None:
+        if time.monotonic() < self._renew_at:
+            return
+        try:
+            lease = self._graph.write(
+                leases.acquire,
+                LEASE_NAME,
+                self._owner,
+                now_ms=self._clock(),
+                ttl_ms=self._settings.lease_ttl_ms,
+            )
+        except GraphUnavailable:
+            return  # the next write finds out whether it is still ours
+        held = self._writer.lease
+        if lease is None or held is None or lease.fence != held.fence:
+            raise LeaseLost(LEASE_NAME)
+        self._renew_at = time.monotonic() + self._settings.lease_ttl_ms / 3_000
+
+    def _release(self) -> None:
+        if self._writer.lease is None:
+            return
+        try:
+            self._graph.write(leases.release, LEASE_NAME, self._owner)
+        except GraphError as error:
+            log.warning("lease_not_released", error=type(error).__name__)
+        self._writer.lease = None

@@ -1,0 +1,41 @@
+"""The ingest process: settings from the environment, signals, and an eye on the parent."""
+
+import os
+import signal
+import threading
+from types import FrameType
+
+from graph.client import Graph
+from graph.settings import GraphSettings
+from workers.ingest.consumer import Consumer
+from workers.ingest.settings import IngestSettings
+
+
+def run(*, redis_url: str, parent_pid: int | None = None) -> None:
+    """
+    Work until SIGTERM or SIGINT.
+
+    Args:
+        parent_pid: end, too, when this process is no longer the parent.
+    """
+    graph = Graph(GraphSettings())
+    consumer = Consumer(graph, redis_url, IngestSettings())
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        consumer.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if parent_pid is not None:
+        threading.Thread(target=_end_with, args=(parent_pid, consumer), daemon=True).start()
+    try:
+        consumer.run()
+    finally:
+        graph.close()
+
+
+def _end_with(parent_pid: int, consumer: Consumer) -> None:
+    waiting = threading.Event()
+    while os.getppid() == parent_pid:
+        waiting.wait(1.0)
+    consumer.stop()

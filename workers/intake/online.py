@@ -1,0 +1,133 @@
+"""What a person did a moment ago: a copy of the graph in Valkey, quick to ask."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
+from graph.domain.ids import ItemId, UserId
+from graph.events import PastEvent
+from workers.intake.valkey import connect, ours
+
+KEPT_EVENTS = 50
+KEPT_S = 14 * 86_400
+_NOTHING = b"-"
+
+_REMEMBER = """
+for user, pairs in pairs(cjson.decode(ARGV[1])) do
+  local list, state = 'shopgraph:recent:' .. user, 'shopgraph:state:' .. user
+  redis.call('INCR', state)
+  redis.call('EXPIRE', state, ARGV[2])
+  if #pairs == 0 then
+    redis.call('DEL', list)
+  elseif redis.call('EXISTS', list) == 1 then
+    redis.call('ZADD', list, unpack(pairs))
+    redis.call('ZREMRANGEBYRANK', list, 0, -1 - tonumber(ARGV[3]))
+  end
+end
+"""
+_FILL = """
+if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+redis.call('ZADD', KEYS[1], unpack(ARGV, 3))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return 1
+"""
+"""A list read from the graph counts only if nothing happened since the state was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """
+    What is known of a person's last events.
+
+    Attributes:
+        events: newest first; ``None`` when no copy is held and the graph must be asked.
+        state: changes whenever the person does something.
+    """
+
+    events: list[PastEvent] | None
+    state: int
+
+
+class OnlineState:
+    """
+    The last events per person.
+
+    Lists are made only by ``fill``, from the graph; ``remember`` adds to those that exist. So a
+    list is never half of the truth, also after Valkey lost everything.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._client = connect(redis_url)
+        self._remember = self._client.register_script(_REMEMBER)
+        self._fill = self._client.register_script(_FILL)
+
+    def remember(self, events: Iterable[Event]) -> None:
+        """Add events that are in the graph now; doing it twice changes no list."""
+        by_user: dict[str, dict[str, int]] = defaultdict(dict)
+        renewed: set[str] = set()
+        for event in events:
+            if event.type in ITEM_BEHAVIOURS and event.item_id is not None:
+                past = PastEvent(event.type, event.item_id, event.ts, event.price_minor)
+                by_user[event.user_id][_member(past).decode()] = event.ts
+            elif event.type is EventType.IDENTIFY or event.type is EventType.REFUND:
+                renewed.add(event.user_id)
+        pairs = {user: _newest(members) for user, members in by_user.items()}
+        pairs |= {user: [] for user in renewed}
+        if pairs:
+            with ours():
+                self._remember(args=[orjson.dumps(pairs), KEPT_S, KEPT_EVENTS])
+
+    def recent(self, user_id: UserId) -> Recent:
+        """The last events of a person; raises ``StreamUnavailable``."""
+        with ours(), self._client.pipeline(transaction=True) as pipe:
+            pipe.zrevrange(_list_key(user_id), 0, -1)
+            pipe.get(_state_key(user_id))
+            members, state = pipe.execute()
+        held = [_past(member) for member in members if member != _NOTHING]
+        return Recent(held if members else None, int(state or 0))
+
+    def fill(self, user_id: UserId, events: Sequence[PastEvent], state: int) -> bool:
+        """
+        Hold what the graph knows of a person, unless more happened since ``state`` was asked.
+
+        Returns:
+            Whether it is held.
+        """
+        pairs: list[Any] = [-1, _NOTHING]
+        for event in events[:KEPT_EVENTS]:
+            pairs += (event.ts, _member(event))
+        keys = [_list_key(user_id), _state_key(user_id)]
+        with ours():
+            return bool(self._fill(keys=keys, args=[str(state), KEPT_S, *pairs]))
+
+    def ping(self) -> None:
+        """Ask for a sign of life; raises ``StreamUnavailable``."""
+        with ours():
+            self._client.ping()
+
+
+def _newest(members: dict[str, int]) -> list[str]:
+    newest = sorted(members.items(), key=lambda pair: (-pair[1], pair[0]))[:KEPT_EVENTS]
+    return [text for member, ts in newest for text in (str(ts), member)]
+
+
+def _member(event: PastEvent) -> bytes:
+    return orjson.dumps([event.type.value, event.item_id, event.ts, event.price_minor])
+
+
+def _past(member: bytes) -> PastEvent:
+    kind, item_id, ts, price_minor = orjson.loads(member)
+    return PastEvent(EventType(kind), ItemId(item_id), ts, price_minor)
+
+
+def _list_key(user_id: UserId) -> str:
+    return f"shopgraph:recent:{user_id}"
+
+
+def _state_key(user_id: UserId) -> str:
+    return f"shopgraph:state:{user_id}"
