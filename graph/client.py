@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
@@ -59,11 +59,11 @@ class Graph:
         """As ``read``, in a write transaction; it may run twice, so it must be idempotent."""
         return self._run("write", query, *args, **kwargs)
 
-    def run_alone(self, statement: str) -> None:
+    def run_alone(self, statement: str, **parameters: Any) -> None:
         """Run one statement in auto-commit: schema changes and ``IN TRANSACTIONS``."""
         try:
             with self._open().session(database=self._settings.database) as session:
-                session.run(statement).consume()
+                session.run(statement, parameters).consume()
         except (Neo4jError, DriverError) as error:
             raise _ours(error) from error
 
