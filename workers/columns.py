@@ -21,6 +21,7 @@ SCHEMA = 1
 """Raised whenever the kept arrays change their meaning; older files are then read no more."""
 
 PAGE = 100_000
+_ITEM_COLUMNS = ("idx", "item_id", "category", "brand", "price_minor", "created_at")
 _DTYPES = {
     "user": np.int32,
     "item": np.int32,
@@ -116,8 +117,8 @@ def assemble(
     Returns:
         The behaviour, and the position of each person by the node's ``idx``.
     """
-    users = _column_pages(graph, pulls.users, page)
-    items = _column_pages(graph, pulls.items, page)
+    users = _read_all(pulls.users, graph, ("idx", "user_id"), page)
+    items = _read_all(pulls.items, graph, _ITEM_COLUMNS, page)
     user_at = _positions(users["idx"], graph.read(pulls.identities))
     item_at = _positions(items["idx"], [])
     user, item = _place(user_at, edges.columns["user"]), _place(item_at, edges.columns["item"])
@@ -134,8 +135,8 @@ def assemble(
             items["item_id"],
             categories=items["category"],
             brands=items["brand"],
-            prices=[-1 if price is None else price for price in items["price_minor"]],
-            created_at=[made or 0 for made in items["created_at"]],
+            prices=items["price_minor"],
+            created_at=[max(made, 0) for made in items["created_at"]],
         ),
     )
     return interactions, user_at

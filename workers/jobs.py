@@ -58,8 +58,7 @@ class Jobs:
         """Ask the broker for a sign of life; raises ``JobsUnavailable``."""
         try:
             with self._app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=3.0)
-                connection.default_channel.client.ping()
+                connection.ensure_connection(max_retries=1, timeout=3)
         except _AWAY as error:
             raise JobsUnavailable("the broker does not answer") from error
 

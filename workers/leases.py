@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 import structlog
-from graph.leases import Lease
 from neo4j import ManagedTransaction
 
 from graph import leases
 from graph.client import Graph
 from graph.errors import GraphUnavailable, LeaseLost
+from graph.leases import Lease
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from graph.domain.ids import UserId
 from graph.domain.models import Model
 from graph.errors import GraphUnavailable
 from ml.dataset import Interactions
-from ml.training import embed_people
+from ml.training import embed
 from workers.columns import pull
 from workers.jobs import REFRESH
 from workers.stages import Place
@@ -66,10 +66,10 @@ def refresh(graph: Graph, place: Place) -> int:
 
 
 def _write(graph: Graph, live: Model, place: Place, data: Interactions, people: list[str]) -> int:
-    found = embed_people(place.store / live.version, data, now_ms=data.end_ms, users=people)
+    found = embed(place.store / live.version, data, now_ms=data.end_ms, users=people)
     rows = (
-        (UserId(data.user_ids[position]), vector.tolist())
-        for position, vector in zip(found.users.tolist(), found.user_vectors, strict=True)
+        (UserId(user_id), vector.tolist())
+        for user_id, vector in zip(found.user_ids, found.user_vectors, strict=True)
     )
     written = 0
     while batch := list(islice(rows, BATCH)):

@@ -1,7 +1,6 @@
 """When each bell rang last, kept in Valkey beside the queue it rings for."""
 
 from datetime import UTC, datetime
-from typing import cast
 
 import redis
 
@@ -23,7 +22,7 @@ class StoredRings:
     def last(self, name: str) -> datetime | None:
         """The last ring, or ``None``; raises ``JobsUnavailable``."""
         try:
-            kept = cast("bytes | None", self._redis.hget(KEY, name))
+            kept = self._redis.hget(KEY, name)
         except redis.RedisError as error:
             raise JobsUnavailable("the broker does not answer") from error
         return None if kept is None else datetime.fromtimestamp(int(kept) / 1000, UTC)

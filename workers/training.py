@@ -7,13 +7,13 @@ import socket
 import structlog
 from celery import Task, shared_task
 from celery.signals import worker_ready
-from graph.leases import Lease
 
 from graph import training_runs
 from graph.client import Graph
 from graph.domain.ids import RunId
 from graph.domain.models import RunState, TrainingRun
 from graph.errors import GraphUnavailable, LeaseLost, UnknownRun
+from graph.leases import Lease
 from ml.errors import MLError
 from workers.errors import GateRefused, JobsUnavailable
 from workers.jobs import TRAIN, Jobs

@@ -23,6 +23,7 @@ from workers import logs
 from workers.commands import explore
 from workers.commands.api import local_api
 from workers.commands.coupon_targets import targets_table
+from workers.commands.imports import complete_journey
 from workers.commands.migrate import apply
 from workers.commands.output import console, table
 from workers.commands.recommend import answer_table
@@ -94,15 +95,10 @@ def demo(once: bool, household: str, campaign: str) -> None:
 
 def _fill_and_train(graph: Graph, times: Times) -> None:
     with times.step("import", "Real data: the Complete Journey, 1,469,307 transactions"):
-        import_complete_journey(graph)
+        click.get_current_context().invoke(complete_journey)
     with times.step("training", "Training the paper's model on the graph"):
         run = train(graph)
     print_run(run)
-
-
-def import_complete_journey(graph: Graph) -> None:
-    """Import the data set by the same way as any event; a second time adds nothing."""
-    raise NotImplementedError
 
 
 def train(graph: Graph) -> TrainingRun:

@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 import click
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
-from graph.leases import Lease
 
 from graph import leases
 from graph.client import Graph
 from graph.errors import GraphUnavailable
+from graph.leases import Lease
 from workers import logs
 from workers.errors import JobsUnavailable
 from workers.jobs import Jobs
