@@ -37,6 +37,6 @@ def _pull(graph: Graph, after: int, upper: int) -> tuple[int, float]:
     while True:
         page = graph.read(pulls.edges, EventType.PURCHASE, after=after, upper=upper, page=PAGE)
         edges += page.n
-        if page.n < PAGE:
+        if page.n == 0:
             return edges, time.perf_counter() - began
         after = page.last
