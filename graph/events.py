@@ -120,34 +120,36 @@ _TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOUR
 
 def _sort_out(tx: ManagedTransaction, batch: _Batch, events: Sequence[Event]) -> None:
     """Keep as new what neither the graph nor an earlier event of the batch has."""
-    told = known(tx, list({event.event_id for event in events}))
+    told: dict[EventId, Event] = {}
+    stored = known(tx, list({event.event_id for event in events}))
     lines = _known_lines(tx, events)
     customers = _known_customers(tx, events)
     for event in events:
-        said = content(event)
-        earlier = told.setdefault(event.event_id, said)
-        if earlier is not said:
-            (batch.duplicates if earlier == said else batch.conflicts).append(event.event_id)
-        elif event.type is EventType.IDENTIFY and event.visitor_id in customers:
+        event_id = event.event_id
+        earlier = stored.get(event_id) or (content(told[event_id]) if event_id in told else None)
+        if earlier is not None:
+            (batch.duplicates if earlier == content(event) else batch.conflicts).append(event_id)
+        elif event.visitor_id is not None and event.visitor_id in customers:
             same = customers[event.visitor_id] == event.user_id
-            (batch.duplicates if same else batch.conflicts).append(event.event_id)
-        elif _line(event) in lines:
-            batch.duplicates.append(event.event_id)
+            (batch.duplicates if same else batch.conflicts).append(event_id)
+        elif (line := _line(event)) is not None and line in lines:
+            batch.duplicates.append(event_id)
         else:
+            told[event_id] = event
             batch.new.append(event)
-            if event.type is EventType.PURCHASE and event.order_id is not None:
-                lines.add(_line(event))
-            elif event.type is EventType.IDENTIFY and event.visitor_id is not None:
+            if line is not None:
+                lines.add(line)
+            if event.visitor_id is not None:
                 customers[event.visitor_id] = event.user_id
 
 
-def _known_lines(tx: ManagedTransaction, events: Sequence[Event]) -> set[OrderLine | None]:
+def _known_lines(tx: ManagedTransaction, events: Sequence[Event]) -> set[OrderLine]:
     orders = {
         event.order_id
         for event in events
         if event.type is EventType.PURCHASE and event.order_id is not None
     }
-    return set(known_lines(tx, orders)) if orders else set()
+    return known_lines(tx, orders) if orders else set()
 
 
 def _line(event: Event) -> OrderLine | None:

@@ -35,16 +35,16 @@ def upsert(tx: ManagedTransaction, items: Sequence[Item], *, now_ms: int) -> Non
 
 def mention(tx: ManagedTransaction, item_ids: Iterable[ItemId]) -> None:
     """Make sure that these items have a node each, bare where nothing else is known of them."""
-    rows = tx.run(
+    record = tx.run(
         """
         UNWIND $ids AS id
         OPTIONAL MATCH (i:Item {item_id: id})
         WITH id, i WHERE i IS NULL
-        RETURN id
+        RETURN collect(id) AS missing
         """,
         ids=sorted(item_ids),
-    )
-    missing = [row["id"] for row in rows]
+    ).single(strict=True)
+    missing = record["missing"]
     if not missing:
         return
     before = counters.take(tx, counters.ITEM_IDX, len(missing))

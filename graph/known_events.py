@@ -34,8 +34,9 @@ def known(tx: ManagedTransaction, event_ids: list[EventId]) -> dict[EventId, Con
     """The stored content of those of the events that the graph has, whatever their type."""
     found: dict[EventId, Content] = {}
     for type_ in _types_in_use(tx):
-        for row in tx.run(_look_up(type_), ids=event_ids):
-            found[row["id"]] = Content(type_, row["start"], row["end"], row["ts"])
+        record = tx.run(_look_up(type_), ids=event_ids).single(strict=True)
+        for event_id, start, end, ts in record["found"]:
+            found[event_id] = Content(type_, start, end, ts)
     return found
 
 
@@ -72,5 +73,5 @@ def _look_up(type_: EventType) -> str:
     return f"""
         UNWIND $ids AS id
         MATCH (u)-[e:{edge.relationship} {{event_id: id}}]->(end)
-        RETURN id, u.user_id AS start, end.{edge.key} AS end, e.ts AS ts
+        RETURN collect([id, u.user_id, end.{edge.key}, e.ts]) AS found
     """

@@ -131,16 +131,16 @@ def meet(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
 
 
 def _known(tx: ManagedTransaction, user_ids: Sequence[UserId]) -> dict[UserId, dict[str, Any]]:
-    rows = tx.run(
+    record = tx.run(
         """
         UNWIND $ids AS id
         MATCH (u:User {user_id: id})
-        RETURN id, u.first_seen AS first_ts, u.last_seen AS last_ts, u.ref AS ref,
-               coalesce(u.is_bot, false) AS is_bot
+        RETURN collect({id: id, first_ts: u.first_seen, last_ts: u.last_seen, ref: u.ref,
+                        is_bot: coalesce(u.is_bot, false)}) AS people
         """,
         ids=sorted(user_ids),
-    )
-    return {UserId(row["id"]): dict(row) for row in rows}
+    ).single(strict=True)
+    return {UserId(one["id"]): one for one in record["people"]}
 
 
 def _is_news(one: Sighting, known: dict[str, Any] | None) -> bool:
