@@ -47,7 +47,8 @@ _ELSEWHERE = {"type", "user_id", "item_id", "visitor_id", "user_ref", "query"} |
 COLUMNS: tuple[str, ...] = tuple(name for name in FIELD_NAMES if name not in _ELSEWHERE)
 """Fields of an event that are properties of its edge, under the same name."""
 
-_MULTIPLE = COLUMNS.index("flags")
+_PLACES = tuple(FIELD_NAMES.index(name) for name in COLUMNS)
+_FLAGS = FIELD_NAMES.index("flags")
 
 
 def create(tx: ManagedTransaction, type_: EventType, numbered: Sequence[tuple[int, Event]]) -> None:
@@ -95,10 +96,9 @@ def _table(
 
 
 def _values(events: Sequence[Event]) -> list[tuple[Any, ...]]:
-    of: Callable[[Event], tuple[Any, ...]] = attrgetter(*COLUMNS)
-    columns: list[tuple[Any, ...]] = list(zip(*map(of, events), strict=True))
-    columns[_MULTIPLE] = tuple(list(flags) or None for flags in columns[_MULTIPLE])
-    return columns
+    columns = list(zip(*events, strict=True))
+    columns[_FLAGS] = tuple(list(flags) or None for flags in columns[_FLAGS])
+    return [columns[place] for place in _PLACES]
 
 
 @lru_cache(maxsize=512)
