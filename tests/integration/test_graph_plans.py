@@ -1,0 +1,104 @@
+"""The server's plans of the busy queries: they seek, and neither scan nor sort."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from neo4j import ManagedTransaction
+
+from graph import edges, events, items, known_events, pulls, users
+from graph.client import Graph
+from graph.domain.events import ITEM_BEHAVIOURS, EventType
+from graph.domain.ids import ItemId, UserId
+
+SCANS = {"AllNodesScan", "NodeByLabelScan", "DirectedRelationshipTypeScan"} | {
+    "UndirectedRelationshipTypeScan",
+    "DirectedAllRelationshipsScan",
+}
+
+
+def operators(graph: Graph, query: str, **parameters: Any) -> set[str]:
+    def explain(tx: ManagedTransaction) -> Any:
+        return tx.run(f"EXPLAIN {query}", **parameters).consume().plan
+
+    return {plan["operatorType"].split("@")[0] for plan in _all(graph.read(explain))}
+
+
+def _all(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("children", ()):
+        yield from _all(child)
+
+
+def queries_of(graph: Graph, function: Any, *args: Any, **kwargs: Any) -> list[str]:
+    """The query texts that a function sends, taken on their way."""
+    asked: list[str] = []
+
+    class Listening:
+        def __init__(self, tx: ManagedTransaction) -> None:
+            self._tx = tx
+
+        def run(self, query: str, **parameters: Any) -> Any:
+            asked.append(query)
+            return self._tx.run(query, **parameters)
+
+    graph.write(lambda tx: function(Listening(tx), *args, **kwargs))
+    return asked
+
+
+@pytest.mark.parametrize("type_", edges.EDGES)
+def test_edges_are_created_by_two_unique_seeks(migrated_graph: Graph, type_: EventType) -> None:
+    query = edges._statement(edges.EDGES[type_], ("event_id", "ts"))
+    found = operators(migrated_graph, query, groups=[])
+    assert any(name.startswith("NodeUniqueIndexSeek") for name in found)
+    assert not found & SCANS
+    assert "Filter" not in found
+
+
+@pytest.mark.parametrize("type_", edges.EDGES)
+def test_known_events_are_found_by_a_unique_seek(migrated_graph: Graph, type_: EventType) -> None:
+    found = operators(migrated_graph, known_events._look_up(type_), ids=[])
+    assert any(name.startswith("DirectedRelationshipUniqueIndexSeek") for name in found)
+    assert not found & SCANS
+
+
+@pytest.mark.parametrize("type_", ITEM_BEHAVIOURS)
+def test_pulls_walk_the_seq_index_and_do_not_sort(migrated_graph: Graph, type_: EventType) -> None:
+    query = pulls.edges_query(ITEM_BEHAVIOURS[type_].relationship)
+    found = operators(migrated_graph, query, after=0, upper=10, page=5)
+    assert "DirectedRelationshipIndexSeekByRange" in found
+    assert not found & (SCANS | {"Sort", "Top", "PartialSort", "PartialTop"})
+
+
+@pytest.mark.parametrize("function", [pulls.users, pulls.items])
+def test_pulls_of_nodes_walk_their_index_in_order(migrated_graph: Graph, function: Any) -> None:
+    (query,) = queries_of(migrated_graph, function, after_idx=0, page=5)
+    found = operators(migrated_graph, query, after=0, page=5)
+    assert any(name.endswith("IndexSeekByRange") for name in found)
+    assert not found & (SCANS | {"Sort", "Top"})
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs"),
+    [
+        (events.history, (UserId("c_1"),), {"since_ms": 0, "limit": 50}),
+        (users.person, (UserId("c_1"),), {"slot": None}),
+        (users.refs, ([UserId("c_1")],), {}),
+        (items.servable, ([ItemId("A")],), {"now_ms": 0}),
+        (items.details, ([ItemId("A")],), {}),
+        (items.exists, (ItemId("A"),), {}),
+    ],
+)
+def test_what_serving_asks_never_scans(
+    migrated_graph: Graph, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    for query in queries_of(migrated_graph, function, *args, **kwargs):
+        parameters = {"user_id": "", "since_ms": 0, "limit": 1, "slot": None, "user_ids": []}
+        parameters |= {"ids": [], "now_ms": 0, "item_id": ""}
+        assert not operators(migrated_graph, query, **parameters) & SCANS
+
+
+def test_the_edge_of_a_refunded_order_is_found_by_the_order(migrated_graph: Graph) -> None:
+    (query,) = queries_of(migrated_graph, known_events.known_lines, ["o1"])
+    found = operators(migrated_graph, query, orders=[])
+    assert "DirectedRelationshipIndexSeek" in found
