@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from neo4j import ManagedTransaction
 
+BOOKS = "MIGRATED_TO"
+"""The books of the migrations are no part of the shop."""
+
 
 @dataclass(frozen=True, slots=True)
 class GraphCounts:
@@ -23,21 +26,17 @@ def counts(tx: ManagedTransaction) -> GraphCounts:
         )
     ]
     return GraphCounts(
-        _by_name(tx, [(name, f"(n:`{_safe(name)}`)") for name in labels if name[:2] != "__"]),
-        _by_name(tx, [(name, f"()-[n:`{_safe(name)}`]->()") for name in types]),
+        _count(tx, {name: f"(:`{_safe(name)}`)" for name in labels if name[:2] != "__"}),
+        _count(tx, {name: f"()-[:`{_safe(name)}`]->()" for name in types if name != BOOKS}),
     )
 
 
-def _by_name(tx: ManagedTransaction, patterns: list[tuple[str, str]]) -> dict[str, int]:
-    # Labels and types cannot be parameters, and only a bare one is counted without a scan.
-    if not patterns:
-        return {}
-    query = " UNION ALL ".join(
-        f"MATCH {pattern} RETURN {place} AS place, count(n) AS n"
-        for place, (_, pattern) in enumerate(patterns)
-    )
-    found = {patterns[row["place"]][0]: row["n"] for row in tx.run(query) if row["n"] > 0}
-    return dict(sorted(found.items()))
+def _count(tx: ManagedTransaction, patterns: dict[str, str]) -> dict[str, int]:
+    # Labels and types cannot be parameters, and only a bare pattern is counted without a scan.
+    counted = ", ".join(f"COUNT {{ {pattern} }}" for pattern in patterns.values())
+    record = tx.run(f"RETURN [{counted}] AS counts").single(strict=True)
+    found = zip(patterns, record["counts"], strict=True)
+    return {name: n for name, n in sorted(found) if n > 0}
 
 
 def _safe(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from neo4j import ManagedTransaction
 
-from graph import edges, events, items, known_events, pulls, users
+from graph import counts, edges, events, items, known_events, pulls, users
 from graph.client import Graph
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from graph.domain.ids import ItemId, UserId
@@ -102,3 +102,12 @@ def test_the_edge_of_a_refunded_order_is_found_by_the_order(migrated_graph: Grap
     (query,) = queries_of(migrated_graph, known_events.known_lines, ["o1"])
     found = operators(migrated_graph, query, orders=[])
     assert "DirectedRelationshipIndexSeek" in found
+
+
+def test_counting_takes_the_numbers_that_the_store_keeps(migrated_graph: Graph) -> None:
+    labels, types, nodes, relationships = queries_of(migrated_graph, counts.counts)
+    counting = (nodes, relationships, known_events._count_types())
+    found = set().union(*(operators(migrated_graph, query) for query in counting))
+    assert {"NodeCountFromCountStore", "RelationshipCountFromCountStore"} <= found
+    assert not found & (SCANS | {"EagerAggregation"})
+    assert labels != types
