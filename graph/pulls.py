@@ -78,7 +78,7 @@ def edges(
     record = tx.run(
         edges_query(ITEM_BEHAVIOURS[type_].relationship), after=after, upper=upper, page=page
     ).single(strict=True)
-    result = EdgePage(**{**record.data(), "last": record["last"] or after})
+    result = EdgePage(**{**dict(record), "last": record["last"] or after})
     _must_be_even(
         result.n, result.user_idx, result.item_idx, result.ts, result.price_minor, result.quantity
     )
@@ -97,7 +97,7 @@ def users(tx: ManagedTransaction, *, after_idx: int, page: int) -> UserPage:
         after=after_idx,
         page=page,
     ).single(strict=True)
-    result = UserPage(**{**record.data(), "last": record["last"] or after_idx})
+    result = UserPage(**{**dict(record), "last": record["last"] or after_idx})
     _must_be_even(result.n, result.idx, result.user_id)
     return result
 
@@ -120,7 +120,7 @@ def items(tx: ManagedTransaction, *, after_idx: int, page: int) -> ItemPage:
         after=after_idx,
         page=page,
     ).single(strict=True)
-    result = ItemPage(**{**record.data(), "last": record["last"] or after_idx})
+    result = ItemPage(**{**dict(record), "last": record["last"] or after_idx})
     _must_be_even(result.n, result.idx, result.item_id)
     return result
 
