@@ -1,7 +1,8 @@
 """What the graph itself knows about an answer: nearest neighbours, and why an item fits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from neo4j import ManagedTransaction
 
@@ -66,16 +67,36 @@ def reasons(
 
     The item itself comes before a similar one, and that before one of the same category.
     """
+    steps = _steps(tx, user_id)
+    by_item: dict[str, _Step] = {}
+    by_category: dict[str, _Step] = {}
+    for step in steps:
+        by_item.setdefault(step.item_id, step)
+        if step.category is not None:
+            by_category.setdefault(step.category, step)
+    near = _nearest(tx, list(by_item), item_ids, by_item)
     found: dict[ItemId, Reason] = {}
-    for row in _paths(tx, user_id, item_ids):
-        found.setdefault(ItemId(row[0]), _reason(*row))
+    for item_id, category in _categories(tx, item_ids).items():
+        if item_id in by_item:
+            found[item_id] = _same(by_item[item_id])
+        elif item_id in near:
+            found[item_id] = _similar(near[item_id], item_id)
+        elif category is not None and category in by_category:
+            found[item_id] = _filed_alike(by_category[category], item_id)
     return found
 
 
-def _paths(
-    tx: ManagedTransaction, user_id: UserId, item_ids: Sequence[ItemId]
-) -> list[tuple[str, str, str, str, str | None]]:
-    """Target, type, touched item, kind of path and category, the strongest first."""
+class _Step(NamedTuple):
+    """What a person did last with an item, and how much it says."""
+
+    item_id: str
+    type: str
+    weight: float
+    category: str | None
+
+
+def _steps(tx: ManagedTransaction, user_id: UserId) -> list[_Step]:
+    """The person's latest steps, the strongest first, then the newest."""
     rows = tx.run(
         """
         MATCH (me:User {user_id: $user_id})
@@ -90,35 +111,65 @@ def _paths(
               ->(seen:Item)
         WITH seen, r ORDER BY r.ts DESC LIMIT $recent
         WITH seen, type(r) AS type, $weights[type(r)] AS weight, max(r.ts) AS ts
-        CALL (seen) {
-            WITH seen WHERE seen.item_id IN $item_ids
-            RETURN seen AS target, 'self' AS kind, 2.0 AS closeness, null AS category
-            UNION
-            MATCH (seen)-[near:SIMILAR_TO]->(target:Item) WHERE target.item_id IN $item_ids
-            RETURN target, 'similar' AS kind, near.score AS closeness, null AS category
-            UNION
-            MATCH (seen)-[:IN_CATEGORY {rank: 0}]->(c:Category)
-            MATCH (target:Item)-[:IN_CATEGORY {rank: 0}]->(c) WHERE target.item_id IN $item_ids
-            RETURN target, 'category' AS kind, 0.0 AS closeness, c.path AS category
-        }
-        RETURN target.item_id AS target, type, seen.item_id AS seen, kind, category
-        ORDER BY kind = 'self' DESC, kind = 'similar' DESC, weight * closeness DESC, weight DESC,
-                 ts DESC, seen
+        OPTIONAL MATCH (seen)-[:IN_CATEGORY {rank: 0}]->(c:Category)
+        WITH seen.item_id AS item_id, type, weight, ts, c.path AS category
+        RETURN item_id, type, weight, category ORDER BY weight DESC, ts DESC, item_id
         """,
         user_id=user_id,
-        item_ids=list(item_ids),
         recent=RECENT,
         weights=_WEIGHTS,
     )
-    return [(row["target"], row["type"], row["seen"], row["kind"], row["category"]) for row in rows]
+    return [_Step(*row.values()) for row in rows]
 
 
-def _reason(target: str, type_: str, seen: str, kind: str, category: str | None) -> Reason:
-    touched = type_.lower()
-    if kind == "self":
-        code = "bought_again" if type_ == "PURCHASED" else f"{touched}_before"
-        return Reason(code, ["you", type_, seen])
-    if kind == "similar":
-        return Reason(f"similar_to_{touched}", ["you", type_, seen, "SIMILAR_TO", target])
-    path = ["you", type_, seen, "IN_CATEGORY", str(category), "IN_CATEGORY", target]
-    return Reason(f"category_{touched}", path)
+def _nearest(
+    tx: ManagedTransaction,
+    seen: Sequence[str],
+    item_ids: Sequence[ItemId],
+    by_item: Mapping[str, _Step],
+) -> dict[str, _Step]:
+    """For each of the items, the step whose neighbour it is; the strongest counts."""
+    rows = tx.run(
+        """
+        UNWIND $seen AS seen_id
+        MATCH (:Item {item_id: seen_id})-[near:SIMILAR_TO]->(target:Item)
+        WHERE target.item_id IN $item_ids
+        RETURN target.item_id AS target, seen_id, near.score AS score
+        """,
+        seen=list(seen),
+        item_ids=list(item_ids),
+    )
+    best: dict[str, tuple[float, str]] = {}
+    for target, seen_id, score in (row.values() for row in rows):
+        rank = (by_item[seen_id].weight * score, seen_id)
+        best[target] = max(best.get(target, rank), rank)
+    return {target: by_item[seen_id] for target, (_, seen_id) in best.items()}
+
+
+def _categories(tx: ManagedTransaction, item_ids: Sequence[ItemId]) -> dict[ItemId, str | None]:
+    """The main category of each known item."""
+    rows = tx.run(
+        """
+        UNWIND $item_ids AS item_id
+        MATCH (i:Item {item_id: item_id})
+        OPTIONAL MATCH (i)-[:IN_CATEGORY {rank: 0}]->(c:Category)
+        RETURN item_id, c.path AS category
+        """,
+        item_ids=list(item_ids),
+    )
+    return {ItemId(row["item_id"]): row["category"] for row in rows}
+
+
+def _same(step: _Step) -> Reason:
+    code = "bought_again" if step.type == "PURCHASED" else f"{step.type.lower()}_before"
+    return Reason(code, ["you", step.type, step.item_id])
+
+
+def _similar(step: _Step, target: str) -> Reason:
+    path = ["you", step.type, step.item_id, "SIMILAR_TO", target]
+    return Reason(f"similar_to_{step.type.lower()}", path)
+
+
+def _filed_alike(step: _Step, target: str) -> Reason:
+    path = ["you", step.type, step.item_id, "IN_CATEGORY", str(step.category), "IN_CATEGORY"]
+    return Reason(f"category_{step.type.lower()}", [*path, target])

@@ -29,14 +29,14 @@ def targets_table(answer: dict[str, Any], title: str) -> Table:
             row.get("rank"),
             row.get("user_id"),
             row.get("coupon_id"),
-            row.get("score"),
+            row.get("chance"),
             row.get("arm"),
             _reason(row.get("reason")),
         )
-        for row in answer["targets"]
+        for row in answer["items"]
     ]
-    said = f"{answer.get('method') or answer.get('label') or 'heuristic, not uplift'}"
-    return table(f"{title} ({said})", ("rank", "user", "coupon", "score", "arm", "reason"), rows)
+    columns = ("rank", "user", "coupon", "chance", "arm", "reason")
+    return table(f"{title} ({answer['label']})", columns, rows)
 
 
 def _reason(reason: Any) -> str:
