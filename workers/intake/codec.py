@@ -25,7 +25,7 @@ def encode(events: Sequence[Event]) -> bytes:
         first = column[0]
         if column.count(first) != len(column):
             columns[name] = column
-        elif first is not None and first != ():
+        elif name not in _DEFAULTS or first != _DEFAULTS[name]:
             same[name] = first
     return orjson.dumps({"n": len(events), "same": same, "columns": columns})
 

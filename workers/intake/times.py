@@ -53,11 +53,11 @@ def _from_text(raw: str) -> int:
         raise PydanticCustomError("invalid_time", "a time is ISO-8601 text with a zone")
     try:
         since = datetime.fromisoformat(raw.upper().replace(",", "."))
-        if shape["zone"] is None:
-            raise PydanticCustomError("time_without_zone", "a time needs its zone")
-        since_epoch = since - _EPOCH
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         raise PydanticCustomError("invalid_time", "no such time") from error
+    if shape["zone"] is None:
+        raise PydanticCustomError("time_without_zone", "a time needs its zone")
+    since_epoch = since - _EPOCH
     return (
         since_epoch.days * DAY_MS + since_epoch.seconds * 1_000 + since_epoch.microseconds // 1_000
     )
