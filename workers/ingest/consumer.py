@@ -178,8 +178,10 @@ class Consumer:
         except GraphUnavailable:
             return  # the next write finds out whether it is still ours
         held = self._writer.lease
-        if lease is None or held is None or lease.fence != held.fence:
+        # One more means that it ran out during a slow batch and nobody else had it since.
+        if lease is None or held is None or lease.fence > held.fence + 1:
             raise LeaseLost(LEASE_NAME)
+        self._writer.lease = lease
         self._renew_at = time.monotonic() + self._settings.lease_ttl_ms / 3_000
 
     def _release(self) -> None:

@@ -62,7 +62,7 @@ def _parsed(line: bytes) -> object:
 
 def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
 
 
