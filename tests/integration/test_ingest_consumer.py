@@ -176,16 +176,15 @@ def test_kill_9_of_the_worker_at_any_point_loses_and_doubles_nothing(
             ),
         )
     env = _environment(neo4j_settings, redis_url)
-    for running_s in (1.2, 1.7, 2.3):
+    for left in (34, 24, 14):
         worker = subprocess.Popen([sys.executable, "-m", "workers.ingest"], env=env)
-        time.sleep(running_s)
+        _wait_for_depth(stream, left)
         worker.send_signal(signal.SIGKILL)
         worker.wait()
+    assert stream.depth() > 0
     worker = subprocess.Popen([sys.executable, "-m", "workers.ingest", str(os.getpid())], env=env)
     try:
-        deadline = time.monotonic() + 120
-        while stream.depth() > 0 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        _wait_for_depth(stream, 0)
     finally:
         worker.terminate()
         assert worker.wait(30) == 0
@@ -193,6 +192,13 @@ def test_kill_9_of_the_worker_at_any_point_loses_and_doubles_nothing(
     assert (stream.depth(), stream.backlog_bytes()) == (0, 0)
     nodes = graph.read(counts.counts).nodes
     assert (nodes["User"], nodes["Item"]) == (97, 1013)
+
+
+def _wait_for_depth(stream: EventStream, most: int) -> None:
+    deadline = time.monotonic() + 120
+    while stream.depth() > most:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def _environment(settings: GraphSettings, redis_url: str) -> dict[str, str]:
