@@ -13,6 +13,7 @@ from graph import leases
 from graph.client import Graph
 from graph.domain.events import Event
 from graph.errors import GraphError, GraphUnavailable, LeaseLost
+from graph.rehearsal import rehearse
 from workers.ingest.reader import Batch, Reader
 from workers.ingest.settings import IngestSettings
 from workers.ingest.waiting import WaitingRefunds
@@ -90,6 +91,7 @@ class Consumer:
         self._release()
 
     def _work(self) -> None:
+        self._rehearse()
         self._reader.restart()
         log.info("ingest_started")
         with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
@@ -105,6 +107,12 @@ class Consumer:
                     self._renew_lease()
             finally:
                 ahead.cancel()
+
+    def _rehearse(self) -> None:
+        try:
+            rehearse(self._graph)
+        except GraphUnavailable:
+            log.info("rehearsal_skipped")
 
     def _read_ahead(self, pool: ThreadPoolExecutor) -> "Future[Batch]":
         return pool.submit(self._reader.next_batch, self._clock())
