@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from flask import Flask, Response, abort, send_from_directory
+from flask import Flask, Response, abort, request, send_from_directory
 
 
 def init_app(app: Flask, folder: Path | None) -> None:
@@ -19,8 +19,22 @@ def init_app(app: Flask, folder: Path | None) -> None:
     def show(name: str) -> Response:
         if name.startswith(".") or not (place / name).is_file():
             abort(404)
-        response = send_from_directory(place, name)
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        if request.method == "OPTIONS":
+            return _open_to_all(Response(status=204))
+        return _open_to_all(send_from_directory(place, name))
 
-    app.add_url_rule("/browser/<name>", "browser_file", show)
+    app.add_url_rule(
+        "/browser/<name>",
+        "browser_file",
+        show,
+        methods=["GET", "OPTIONS"],
+        provide_automatic_options=False,
+    )
+
+
+def _open_to_all(response: Response) -> Response:
+    # Chromium asks beforehand when one address of this machine reads from another.
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Allow-Headers"] = "*"
+    response.headers["Access-Control-Allow-Private-Network"] = "true"
+    return response

@@ -32,9 +32,9 @@ def addresses() -> dict[str, str]:
     bolt = services.neo4j.port if services and services.neo4j else ports.bolt_port
     files = f"http://localhost:{folder_port()}/browser"
     return {
-        "browser": f"http://localhost:{http}/browser/?dbms=bolt://localhost:{bolt}&db=neo4j",
+        "browser": f"http://localhost:{http}/browser/?dbms=bolt://neo4j@localhost:{bolt}&db=neo4j",
         "guided": (
-            f"http://localhost:{http}/browser/?dbms=bolt://localhost:{bolt}&db=neo4j"
+            f"http://localhost:{http}/browser/?dbms=bolt://neo4j@localhost:{bolt}&db=neo4j"
             f"&cmd=play&arg={files}/guide.html"
         ),
         "user": os.environ.get("NEO4J_USER", "neo4j"),
