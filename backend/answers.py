@@ -22,8 +22,9 @@ def to_json(payload: Any) -> bytes:
     try:
         return orjson.dumps(payload, default=_plain, option=_OPTIONS)
     except orjson.JSONEncodeError:
-        # Half a surrogate pair, echoed from a client's text, has no UTF-8 form: escape it.
-        return json.dumps(payload, default=_plain).encode("ascii")
+        # Half a surrogate pair, echoed from a client's text, has no UTF-8 form.
+        text = json.dumps(payload, default=_plain, ensure_ascii=False)
+        return text.encode("utf-8", "replace")
 
 
 def iso(ms: int | None) -> str | None:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from graph.campaigns import Candidate
 from neo4j import ManagedTransaction
 from pydantic import BaseModel, Field
 
@@ -19,6 +18,7 @@ from backend.targeting import Target, most_people, rank
 from backend.wiring import clock_ms, graph, models, pseudonyms
 from graph import campaigns as campaign_store
 from graph import items
+from graph.candidates import Candidate, candidates
 from graph.domain.campaigns import Campaign
 from graph.domain.ids import CampaignId, CouponId, ItemId
 from graph.domain.models import Slot
@@ -124,7 +124,7 @@ def read_reach(
     allowed = items.servable(tx, every, now_ms=shown_at_ms)
     return Reach(
         campaign=campaign,
-        candidates=campaign_store.candidates(tx, campaign, now_ms=now_ms, slot=slot),
+        candidates=candidates(tx, campaign, now_ms=now_ms, slot=slot),
         coupon_items={
             coupon_id: [item_id for item_id in item_ids if item_id in allowed]
             for coupon_id, item_ids in coupon_items.items()

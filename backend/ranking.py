@@ -5,14 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from graph.recommendations import Reason
-
 from backend.metrics import metrics
 from backend.people import Shopper, reference_ms
 from backend.serving import Columns, Loaded, ids
 from backend.wiring import parts
 from graph.domain.ids import ItemId, UserId
 from graph.errors import GraphUnavailable
+from graph.recommendations import Reason
 
 Scored = list[tuple[str, float]]
 

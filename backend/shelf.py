@@ -4,12 +4,12 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from graph.recommendations import Reason
 from neo4j import ManagedTransaction
 
 from backend.breaker import GraphPort
 from graph import items, recommendations
 from graph.domain.ids import ItemId, UserId
+from graph.recommendations import Reason
 
 _CHUNK = 20_000
 
@@ -73,7 +73,14 @@ class Shelf:
         """
         if not item_ids:
             return Seen([], {})
-        seen = self._graph.read(look, item_ids, limit=limit, user_id=user_id, now_ms=self._now_ms())
+        seen = self._graph.read(
+            look,
+            item_ids,
+            limit=limit,
+            user_id=user_id,
+            category=category,
+            now_ms=self._now_ms(),
+        )
         self.note(item_ids, allowed=seen[0])
         return Seen(seen[1], seen[2])
 

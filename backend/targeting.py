@@ -4,9 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graph.campaigns import Candidate
-
 from backend.serving import Columns, Loaded
+from graph.candidates import Candidate
 from graph.domain.campaigns import Campaign
 from graph.domain.events import ITEM_BEHAVIOURS
 from graph.domain.ids import CouponId, ItemId

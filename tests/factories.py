@@ -1,6 +1,5 @@
 """Small stand-ins and made-up things for tests."""
 
-import base64
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,6 +1,5 @@
 """Every failing answer has the one body, and none says more than it should."""
 
-
 import pytest
 import structlog
 

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from backend import people, shelf
-from graph import items
+from graph import items, models
 from graph.recommendations import Reason
 from tests.factories import (
     NOW_MS,
@@ -21,7 +21,6 @@ from tests.factories import (
     viewed,
     world,
 )
-from graph import models
 
 CUSTOMER = PSEUDONYMS.customer("u-1")[0]
 SCORES = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.6}
@@ -212,9 +211,7 @@ def test_a_question_may_come_in_a_body() -> None:
 def test_any_id_is_reachable_and_comes_back_exactly(item_id: str) -> None:
     """C1: ids travel in the query, so no character of theirs gets lost."""
     here = world(FakeModel({item_id: 1.0}, near={item_id: [("other", 0.5)]}))
-    answer = here.client.get(
-        "/v1/similar-items", query_string={"item_id": item_id}, headers=SERVER
-    )
+    answer = here.client.get("/v1/similar-items", query_string={"item_id": item_id}, headers=SERVER)
     assert answer.json["item_id"] == item_id
     assert answer.json["level"] == "similar"
 
@@ -228,9 +225,7 @@ def test_similar_items_are_the_models_neighbours() -> None:
 
 def test_an_item_nobody_knows_is_answered_with_popular_ones() -> None:
     """A level, not an error."""
-    told = world(FakeModel(SCORES)).client.get(
-        "/v1/similar-items?item_id=new", headers=SERVER
-    ).json
+    told = world(FakeModel(SCORES)).client.get("/v1/similar-items?item_id=new", headers=SERVER).json
     assert (told["level"], listed(told)) == ("popular", ["a", "b", "c", "d"])
 
 

@@ -1,0 +1,133 @@
+"""Health, the document, the page, the guide, the environment."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from backend import exploration
+from backend.settings import SettingsMissing, WebSettings, read
+from tests.factories import SERVER, FakeModel, world
+
+
+def test_alive_needs_nothing() -> None:
+    """The process runs, whatever is away."""
+    here = world()
+    here.graph.is_away = here.stream.is_away = True
+    assert here.client.get("/healthz").json == {"status": "ok"}
+
+
+def test_ready_says_of_what() -> None:
+    """Graph, stream and model, each by itself."""
+    told = world(FakeModel({"a": 1.0})).client.get("/readyz")
+    assert told.status_code == 200
+    assert told.json["checks"]["model"] == {"ok": True, "detail": "m-1"}
+
+
+def test_ready_without_a_model_serves_what_is_popular() -> None:
+    """A new shop is ready: without events there would never be a model."""
+    told = world().client.get("/readyz")
+    assert (told.status_code, told.json["ready"]) == (200, True)
+    assert told.json["checks"]["model"]["ok"] is False
+
+
+@pytest.mark.parametrize("away", ["graph", "stream"])
+def test_not_ready_while_a_store_is_away(away: str) -> None:
+    """503, and the body names it."""
+    here = world()
+    getattr(here, away).is_away = True
+    told = here.client.get("/readyz")
+    assert told.status_code == 503
+    assert [name for name, one in told.json["checks"].items() if not one["ok"]] == [away, "model"]
+    assert told.headers["Retry-After"]
+
+
+def test_the_document_describes_every_call() -> None:
+    """OpenAPI 3.1 with the parameters, bodies and keys."""
+    here = world()
+    spec = here.client.get("/openapi.json").json
+    assert spec["openapi"].startswith("3.1")
+    routes = {
+        re.sub(r"/$", "", rule.rule)
+        for rule in here.app.url_map.iter_rules()
+        if rule.rule.startswith("/v1")
+    }
+    assert routes <= set(spec["paths"])
+    asked = spec["paths"]["/v1/recommendations"]["get"]
+    names = {one["name"] for one in asked["parameters"]}
+    assert {"user_id", "anonymous_id", "limit", "surface", "category", "exclude"} == names
+    assert asked["security"] == [{"key": []}]
+    assert spec["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
+    body = spec["paths"]["/v1/events"]["post"]["requestBody"]["content"]["application/json"]
+    assert "PurchaseIn" in spec["components"]["schemas"]
+    assert body["schema"]["$ref"].endswith("EventsIn")
+
+
+def test_every_reference_of_the_document_leads_somewhere() -> None:
+    """A client can be generated from it."""
+    answer = world().client.get("/openapi.json")
+    schemas = answer.json["components"]["schemas"]
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', answer.text))
+    assert named <= set(schemas)
+
+
+def test_failing_answers_of_the_document_are_the_error_body() -> None:
+    """Each call lists what it may answer when it fails."""
+    spec = world().client.get("/openapi.json").json
+    for path, calls in spec["paths"].items():
+        for method, call in calls.items():
+            if path.startswith("/v1"):
+                assert {"401", "403", "503"} <= set(call["responses"]), (path, method)
+
+
+def test_the_page_is_readable_and_loads_nothing_from_elsewhere() -> None:
+    """No outside assets, no script."""
+    answer = world().client.get("/docs")
+    assert answer.status_code == 200
+    assert "/v1/coupon-targets" in answer.text
+    assert not re.search(r"(src|href)=\"(https?:)?//", answer.text)
+    assert "<script" not in answer.text
+
+
+def test_calls_are_counted_by_route_and_never_by_what_was_asked() -> None:
+    """A path or an id would be a label without end."""
+    here = world()
+    here.client.get("/v1/recommendations?user_id=u-17", headers=SERVER)
+    here.client.get("/some/where/u-17")
+    shown = here.client.get("/metrics").text
+    assert 'route="/v1/recommendations",status="200"' in shown
+    assert 'route="unknown",status="404"' in shown
+    assert "u-17" not in shown
+
+
+def test_the_guide_of_the_browser_may_be_read_from_its_origin(tmp_path: Path) -> None:
+    """Files of one folder, and nothing beside it."""
+    (tmp_path / "graph.grass").write_text("node {}")
+    (tmp_path / ".secret").write_text("x")
+    app = Flask(__name__)
+    exploration.init_app(app, tmp_path)
+    client = app.test_client()
+    with client.get("/browser/graph.grass") as answer:
+        assert answer.text == "node {}"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    asked_before = client.options("/browser/graph.grass")
+    assert asked_before.status_code == 204
+    assert asked_before.headers["Access-Control-Allow-Private-Network"] == "true"
+    for name in (".secret", "missing", "..%2Fx", "%2e%2e/x"):
+        assert client.get(f"/browser/{name}").status_code == 404
+
+
+def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start stops with the name and shows no value."""
+    monkeypatch.delenv("SHOPGRAPH_API_KEYS", raising=False)
+    monkeypatch.setenv("SHOPGRAPH_MODEL_STORE", "models")
+    with pytest.raises(SettingsMissing, match="SHOPGRAPH_API_KEYS"):
+        read(WebSettings)
+
+
+def test_settings_do_not_show_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even when they are printed by mistake."""
+    monkeypatch.setenv("SHOPGRAPH_API_KEYS", "server:shop:very-secret")
+    monkeypatch.setenv("SHOPGRAPH_MODEL_STORE", "models")
+    assert "very-secret" not in repr(read(WebSettings))
