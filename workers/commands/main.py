@@ -111,6 +111,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that is about to run, and tell it where the services are."""
         name, command, rest = super().resolve_command(ctx, args)
+        # Stdout belongs to the command's answer; long-running commands say more, on stderr.
+        importlib.import_module("workers.logs").configure(level="WARNING")
         entry = COMMANDS.get(args[0]) if args else None
         if (
             entry is not None

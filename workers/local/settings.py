@@ -11,7 +11,7 @@ from graph.server.ports import free_port
 class Ports(BaseSettings):
     """Ports on 127.0.0.1; environment prefix ``SHOPGRAPH_``."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_", frozen=True, env_ignore_empty=True)
 
     bolt_port: int = Field(default=7687, ge=1, le=65535, description="Neo4j for drivers")
     http_port: int = Field(default=7474, ge=1, le=65535, description="Neo4j Browser")
@@ -32,7 +32,7 @@ class Ports(BaseSettings):
 class LocalSettings(BaseSettings):
     """The data folder, a server that somebody unpacked, services that run elsewhere."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True)
 
     shopgraph_home: Path = Field(default=Path(".shopgraph"), description="data folder")
     neo4j_uri: str | None = Field(default=None, description="a graph that runs elsewhere")

@@ -20,7 +20,8 @@ STOP_WITHIN_S = 20
 
 def _celery(queue: str) -> list[str]:
     pool = ["--pool", "prefork", "--concurrency", "1"]
-    return ["celery", "--app", "workers.main:app", "worker", "--queues", queue, *pool]
+    name = ["--hostname", f"{queue}@%h"]
+    return ["celery", "--app", "workers.main:app", "worker", *name, "--queues", queue, *pool]
 
 
 def _granian() -> list[str]:
