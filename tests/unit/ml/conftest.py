@@ -13,22 +13,23 @@ VIEW = 2
 START = 1_700_000_000_000
 
 
-def checkerboard(people: int = 40, items: int = 24, days: int = 80) -> Interactions:
-    """Everybody looks at anything, and buys only items of their own colour."""
+def checkerboard(people: int = 40, items: int = 48, days: int = 80) -> Interactions:
+    """Everybody looks mostly at, and buys only, items of their own colour."""
     rng = np.random.default_rng(3)
     n = people * days
     who = np.tile(np.arange(people), days)
-    day = np.repeat(np.arange(days), people)
-    seen = rng.integers(0, items, n)
+    minute = np.repeat(np.arange(days), people) * 1440 + rng.integers(0, 1380, n)
     bought = 2 * rng.integers(0, items // 2, n) + who % 2
-    minute = rng.integers(0, 1380, n) * 60_000
-    viewed_at = START + day * DAY_MS + minute
-    bought_at = viewed_at + rng.integers(1, 20, n) * 60_000
+    bought_at = START + (minute + 25) * 60_000
+    looks = np.tile(np.arange(n), 4)
+    strays = rng.random(4 * n) < 0.15
+    seen = 2 * rng.integers(0, items // 2, 4 * n) + (who[looks] + strays) % 2
+    viewed_at = START + (minute[looks] + rng.integers(0, 20, 4 * n)) * 60_000
     buys = rng.random(n) < 0.5
     return Interactions.of(
-        user=np.concatenate([who, who[buys]]),
+        user=np.concatenate([who[looks], who[buys]]),
         item=np.concatenate([seen, bought[buys]]),
-        code=np.concatenate([np.full(n, VIEW), np.full(buys.sum(), PURCHASE)]),
+        code=np.concatenate([np.full(4 * n, VIEW), np.full(buys.sum(), PURCHASE)]),
         ts=np.concatenate([viewed_at, bought_at[buys]]),
         price=100.0 + 10 * np.concatenate([seen, bought[buys]]),
         user_ids=[f"c_{row}" for row in range(people)],
@@ -59,7 +60,7 @@ def small() -> PaperConfig:
         learning_rate=5e-3,
         batch_people=8,
         max_epochs=6,
-        item2vec_epochs=3,
+        item2vec_epochs=10,
         bootstrap_draws=20,
         similar_min_events=1,
         similar_count=5,

@@ -27,7 +27,7 @@ def test_label_windows_never_cross_a_border(world, small):
 
 
 def test_parts_shorter_than_the_label_window_are_refused_with_numbers(world):
-    with pytest.raises(NotEnoughData, match=r"test part.*needed_days 40") as caught:
+    with pytest.raises(NotEnoughData, match=r"training part.*needed_days 40") as caught:
         cutoffs(time_split(world), PaperConfig(horizon_days=40))
     assert caught.value.figures["needed_days"] == 40
 

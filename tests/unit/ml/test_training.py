@@ -14,11 +14,16 @@ from ml.training import embed, refresh, train
 
 
 def test_the_checkerboard_is_learned(trained):
-    """Popularity cannot know a person's colour; the model must."""
+    """
+    Popularity cannot know a person's colour; the model must.
+
+    What is bought within a colour is chance, so even perfect knowledge of colours stops at about
+    1.4 times the base rate.
+    """
     model, _, _ = trained
     test = model.report["test"]
-    assert test["paper"]["ap"] > test["popularity"]["ap"] + 0.1
-    assert test["paper"]["auc"] > 0.75
+    assert test["paper"]["ap"] > 1.3 * test["popularity"]["ap"]
+    assert test["paper"]["auc"] > test["popularity"]["auc"] + 0.1
     assert test["popularity"]["ap_gain_low"] > 0
 
 
