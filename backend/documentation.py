@@ -31,30 +31,51 @@ class ErrorOut(BaseModel):
     request_id: str | None
 
 
-ERRORS: dict[int, type[BaseModel]] = {
-    400: ErrorOut,
-    401: ErrorOut,
-    403: ErrorOut,
-    404: ErrorOut,
-    409: ErrorOut,
-    413: ErrorOut,
-    422: ErrorOut,
-    503: ErrorOut,
+FAILURES = {
+    "400": "the body cannot be read",
+    "401": "the key is missing or not known",
+    "403": "the key may not do this, or the page's origin is not listed",
+    "404": "nothing has that id",
+    "409": "it exists, or stands in the way of another",
+    "413": "too large",
+    "422": "well formed, but not valid",
+    "503": "a store is away; Retry-After says when to come again",
 }
-"""What every call with a key may answer when it fails."""
+"""What every call with a key may answer when it fails, by status."""
 
 
 def init_app(app: OpenAPI) -> None:
     """Serve the document and the page, which loads nothing from elsewhere."""
 
+    def spec() -> dict[str, Any]:
+        return described(app.api_doc)
+
     def document() -> Response:
-        return json_answer(app.api_doc)
+        return json_answer(spec())
 
     def page() -> str:
-        return render_template("docs.html", spec=app.api_doc, calls=calls(app.api_doc))
+        return render_template("docs.html", spec=spec(), calls=calls(spec()))
 
     app.add_url_rule("/openapi.json", "openapi_document", document)
     app.add_url_rule("/docs", "openapi_page", page)
+
+
+def described(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the failures that all calls under ``/v1`` have in common."""
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}}
+    common = {status: {"description": why, "content": body} for status, why in FAILURES.items()}
+    paths = {
+        path: {
+            method: {**call, "responses": {**common, **call["responses"]}}
+            for method, call in methods.items()
+        }
+        if path.startswith("/v1/")
+        else methods
+        for path, methods in document["paths"].items()
+    }
+    components = document.get("components", {})
+    schemas = {"ErrorOut": ErrorOut.model_json_schema(), **components.get("schemas", {})}
+    return {**document, "paths": paths, "components": {**components, "schemas": schemas}}
 
 
 def calls(spec: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from graph import events as stored
+from graph import items
 from graph.client import Graph
 from graph.domain.catalogue import Item
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
-from graph import events as stored
-from graph import items
 
 DAY_MS = 86_400_000
 START_MS = 1_700_000_000_000
@@ -51,7 +51,9 @@ def event(number: int, who: UserId, item: int, kind: EventType, ts: int) -> Even
     )
 
 
-def checkerboard(*, people: int = 30, goods: int = 20, days: int = 80, seed: int = 3) -> list[Event]:
+def checkerboard(
+    *, people: int = 30, goods: int = 20, days: int = 80, seed: int = 3
+) -> list[Event]:
     """Everybody looks at anything every day, and buys only items of their own colour."""
     rng = np.random.default_rng(seed)
     told: list[Event] = []
@@ -62,9 +64,7 @@ def checkerboard(*, people: int = 30, goods: int = 20, days: int = 80, seed: int
             told.append(event(len(told), person(who), seen, EventType.VIEW, ts))
             if rng.random() < 0.5:
                 item = bought + who % 2
-                told.append(
-                    event(len(told), person(who), item, EventType.PURCHASE, ts + 600_000)
-                )
+                told.append(event(len(told), person(who), item, EventType.PURCHASE, ts + 600_000))
     return told
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ml.evaluation.metrics import roc_auc
 from ml.evaluation.pools import Pool
 from ml.features.names import FEATURES

@@ -1,6 +1,6 @@
 """The training job on a real graph: one run at a time, a model that answers at the end."""
 
-import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from graph.domain.events import EventType
 from graph.domain.ids import RunId
 from graph.domain.models import ModelStatus, RunState, TrainingRun
 from graph.errors import LeaseLost
+from ml.serving.history import History
 from ml.serving.model import ServingModel
 from tests import shop
 from workers import stages
@@ -102,11 +103,9 @@ def test_e9_the_stored_vector_scores_as_the_model_did_and_ranks_own_colour_first
     assert live is not None
     served = ServingModel.load(settings.model_store / live.version)
     vectors = graph.read(stored_vectors, live.slot)
-    from ml.serving.history import PastEvents
-
     right = 0
     for number in range(30):
-        scores = served.score(vectors[shop.person(number)], PastEvents.none(), now_ms=live.as_of_ms)
+        scores = served.score(vectors[shop.person(number)], History(), now_ms=live.as_of_ms)
         best = served.top(scores, 5)
         right += sum(int(item.rpartition("-")[2]) % 2 == number % 2 for item, _ in best)
     assert right > 0.7 * 30 * 5
@@ -302,12 +301,10 @@ def test_a_visitor_who_became_known_counts_as_the_customer(graph: Graph, tmp_pat
     """After the identity edge, what the visitor did belongs to the customer; nothing was moved."""
     told = shop.checkerboard(people=2, days=3)
     visitor = "v_" + "0" * 22
-    first = dataclass_replace(told[0], user_id=visitor)
+    first = told[0]._replace(user_id=visitor)
     shop.fill(graph, [first, *told[1:]])
-    known = dataclass_replace(
-        shop.event(9_999, shop.person(0), 0, EventType.IDENTIFY, shop.START_MS),
-        item_id=None,
-        visitor_id=visitor,
+    known = shop.event(9_999, shop.person(0), 0, EventType.IDENTIFY, shop.START_MS)._replace(
+        item_id=None, visitor_id=visitor
     )
     graph.write(events.record, [known])
     data = pull(graph, tmp_path / "edges.npz", report=lambda _: None).interactions
@@ -344,17 +341,6 @@ def test_a_lease_is_renewed_while_work_goes_on(graph: Graph) -> None:
     lease = graph.write(leases.acquire, "tests", "us", now_ms=now_ms(), ttl_ms=600)
     assert lease is not None
     with HeldLease(graph, lease, ttl_s=0.6):
-        import time
-
         time.sleep(1.5)
-        assert (
-            graph.write(leases.acquire, "tests", "them", now_ms=now_ms(), ttl_ms=600) is None
-        )
+        assert graph.write(leases.acquire, "tests", "them", now_ms=now_ms(), ttl_ms=600) is None
     assert graph.write(leases.acquire, "tests", "them", now_ms=now_ms(), ttl_ms=600) is not None
-
-
-def dataclass_replace(one: Any, **changes: Any) -> Any:
-    """An event with other values."""
-    if hasattr(one, "_replace"):
-        return one._replace(**changes)
-    return dataclasses.replace(one, **changes)

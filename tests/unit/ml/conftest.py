@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Catalogue, Interactions
 from ml.features.behaviours import PURCHASE

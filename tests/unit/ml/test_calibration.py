@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ml.calibration import Platt, fit_platt, sigmoid, undo_sampling
 from ml.errors import NotEnoughData
 

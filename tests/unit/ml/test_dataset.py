@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ml.dataset import Catalogue, Interactions
 from ml.errors import NotEnoughData
 

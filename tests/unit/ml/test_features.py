@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ml.config import DAY_MS, PaperConfig
 from ml.evaluation.pools import moment, window_before
 from ml.features import FEATURES, PairFeatures, item_counters

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from sklearn import metrics as reference
+
 from ml.evaluation.bootstrap import paired_ap_difference
 from ml.evaluation.metrics import (
     average_precision,
@@ -13,7 +15,6 @@ from ml.evaluation.metrics import (
     roc_auc,
     summary,
 )
-from sklearn import metrics as reference
 
 LABEL = np.array([1, 0, 1, 0], bool)
 SCORE = np.array([0.9, 0.8, 0.7, 0.1])

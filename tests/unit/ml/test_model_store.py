@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from ml.errors import ModelBroken
 from ml.serving import ServingModel
 from ml.serving.store import ARRAYS, MANIFEST, read_arrays, write_manifest

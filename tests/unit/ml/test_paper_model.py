@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from ml.batches import PoolBatches, Scene
 from ml.config import PaperConfig
 from ml.evaluation.pools import moment, touched_pool

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ml.config import DAY_MS, PaperConfig
 from ml.serving import History, ServingModel
 
@@ -25,9 +26,9 @@ def history_of(world, user: int) -> History:
 
 def test_the_shop_gets_the_probability_that_torch_computed(world, small, trained, served):
     """Stored vectors, features from a history, calibration: equal to the batch way to 1e-5."""
+    from ml.batches import Scene
     from ml.evaluation.pools import moment, touched_pool
     from ml.export import load_fitted
-    from ml.batches import Scene
     from ml.scoring import score_pool
     from ml.timelines import Timelines
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from ml.config import DAY_MS, PaperConfig
 from ml.errors import NotEnoughData
 from ml.evaluation.pools import Pool, moment, touched_pool, training_pool

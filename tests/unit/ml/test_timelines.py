@@ -1,6 +1,7 @@
 """Looking back from a cutoff."""
 
 import numpy as np
+
 from ml.config import DAY_MS
 from ml.timelines import Timelines
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from ml import fitting
 from ml.config import PaperConfig
 from ml.dataset import Interactions
