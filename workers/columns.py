@@ -1,6 +1,7 @@
 """From the graph to arrays: pages of columns, kept on disk up to the last sequence number seen."""
 
 import os
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,12 +146,13 @@ def assemble(
 def load(cache: Path) -> Edges:
     """The kept arrays; nothing where there are none, or none of this schema."""
     try:
-        with np.load(cache, allow_pickle=False) as stored:
+        # Opened here, since NumPy leaves a damaged file open.
+        with cache.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if int(stored["schema"]) == SCHEMA:
                 return Edges(int(stored["upper"]), {name: stored[name] for name in _DTYPES})
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         log.warning("kept_edges_unreadable", error=type(error).__name__)
     return empty()
 

@@ -14,12 +14,14 @@ from typing import Any
 
 import click
 
-from graph import counts, models
+from graph import counts, items, models
 from graph.client import Graph
+from graph.domain.ids import ItemId
 from graph.domain.models import TrainingRun
 from graph.server.process import LEASH
 from graph.settings import GraphSettings
 from workers import logs
+from workers.benchmarks.footprint import disk_mib, peak_memory_mib
 from workers.commands import explore
 from workers.commands.api import local_api
 from workers.commands.coupon_targets import targets_table
@@ -119,12 +121,25 @@ def _show(graph: Graph, household: str, campaign: str, times: Times) -> None:
         _print_counts(graph)
         api = local_api()
         shown = api.get("/v1/recommendations", user_id=household, limit=10)
-        console.print(answer_table(shown, f"Ten recommendations for household {household}"))
+        title = f"Ten recommendations for household {household}"
+        console.print(answer_table(shown, title, titles=_titles(graph, shown)))
         targets = api.get("/v1/coupon-targets", campaign_id=campaign, limit=10)
         console.print(targets_table(targets, f"Coupon targets of campaign {campaign}"))
     _print_addresses()
+    _print_footprint()
     rows = [*times.steps.items(), ("all", sum(times.steps.values()))]
     console.print(table("Time per step", ("step", "seconds"), [(n, f"{s:.1f}") for n, s in rows]))
+
+
+def _titles(graph: Graph, answer: dict[str, Any]) -> dict[str, str]:
+    found = graph.read(items.details, [ItemId(row["item_id"]) for row in answer["items"]])
+    return {item_id: item.title or "" for item_id, item in found.items()}
+
+
+def _print_footprint() -> None:
+    rows = [(f"memory of {name}, peak", round(mib)) for name, mib in peak_memory_mib().items()]
+    rows += [(f"disk of {name}/", round(mib)) for name, mib in disk_mib(home()).items()]
+    console.print(table("Memory and disk", ("what", "MiB"), rows))
 
 
 def _wait_for_model(graph: Graph) -> None:

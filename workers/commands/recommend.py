@@ -1,5 +1,6 @@
 """``shopgraph recommend``: what the API would show to a person."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -39,20 +40,23 @@ def recommend(
     console.print(answer_table(answer, f"For {user_id or anonymous_id or 'anybody'}"))
 
 
-def answer_table(answer: dict[str, Any], title: str) -> Table:
-    """The list with its reasons, one row per item."""
+def answer_table(
+    answer: dict[str, Any], title: str, *, titles: Mapping[str, str] | None = None
+) -> Table:
+    """The list with its reasons, one row per item; with titles where they are at hand."""
+    columns = ["#", "item", *(["title"] if titles else []), "score", "reason"]
     rows = [
         (
             item["position"],
             item["item_id"],
-            item.get("title") or "",
+            *([titles.get(item["item_id"], "")] if titles else []),
             float(item["score"]),
             reason_text(item.get("reason")),
         )
         for item in answer["items"]
     ]
     said = f"level {answer['level']}, model {answer.get('model_version') or 'none'}"
-    return table(f"{title} ({said})", ("#", "item", "title", "score", "reason"), rows)
+    return table(f"{title} ({said})", columns, rows)
 
 
 def reason_text(reason: dict[str, Any] | None) -> str:
