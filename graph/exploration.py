@@ -33,6 +33,10 @@ class Explorer:
         )
         return cls(Py2neoGraph(wanted.uri, auth=auth, name=wanted.database))
 
+    def close(self) -> None:
+        """Let the connections go."""
+        self._graph.service.connector.close()
+
     def counts(self) -> dict[str, int]:
         """How many edges there are of each type."""
         rows = self._ask(
