@@ -1,0 +1,127 @@
+"""What a training run may do with the model that it made."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graph.domain.ids import ModelVersion, RunId
+from graph.domain.models import (
+    NOT_SERVED,
+    Model,
+    ModelStatus,
+    RunState,
+    Slot,
+    TrainingRun,
+    is_stored,
+)
+from ml.config import PaperConfig
+from workers.stages import Place, configured, prune, refusal, version_of
+
+GOOD = {"test_paper_ap": 0.3, "test_popularity_ap": 0.2, "test_base_rate": 0.02}
+
+
+def test_a_model_better_than_popularity_may_answer() -> None:
+    """There is no reason against it."""
+    assert refusal(GOOD, PaperConfig()) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"test_paper_ap": 0.2}, "not above popularity"),
+        ({"test_paper_ap": 0.1}, "not above popularity"),
+        ({"test_paper_auc": math.nan}, "not finite: test_paper_auc"),
+        ({"test_paper_ap": math.inf}, "not finite"),
+    ],
+)
+def test_the_gate_says_why_a_model_may_not_answer(changes: dict[str, float], said: str) -> None:
+    """The sentence has the figure in it."""
+    assert said in (refusal({**GOOD, **changes}, PaperConfig()) or "")
+
+
+def test_a_missing_figure_is_no_pass() -> None:
+    """Where nothing was measured, nothing is better than popularity."""
+    assert refusal({"test_paper_ap": 0.3}, PaperConfig()) is not None
+    assert refusal({}, PaperConfig()) is not None
+
+
+def test_an_ablation_is_refused_however_good_it_is() -> None:
+    """It was made to be compared."""
+    assert "ablation" in (refusal(GOOD, PaperConfig(graph=False)) or "")
+
+
+def test_options_of_a_run_switch_parts_off() -> None:
+    """As the API and the command line say them; what is no hyper-parameter is passed over."""
+    config = configured({"no_attention": True, "force": True, "max_epochs": 3})
+    assert (config.attention, config.graph, config.max_epochs) == (False, True, 3)
+    assert configured({}) == PaperConfig()
+
+
+def test_every_try_of_a_run_has_a_version_of_its_own() -> None:
+    """So a half-written model is never taken for a whole one."""
+    run = TrainingRun(
+        run_id=RunId("t-00000000abcdef12"),
+        state=RunState.RUNNING,
+        profile="paper",
+        stage="pull",
+        progress=0.0,
+        requested_at=0,
+    )
+
+    class Seen:
+        data_seq = 42
+
+    seen: Any = Seen()
+    assert version_of(run, seen, attempt=1) == "m-42-abcdef12"
+    assert version_of(run, seen, attempt=2) == "m-42-abcdef12-2"
+
+
+def model(version: str, made: int, **changes: Any) -> Model:
+    """A model in the blue slot."""
+    told: dict[str, Any] = {
+        "version": ModelVersion(version),
+        "status": ModelStatus.RETIRED,
+        "slot": Slot.BLUE,
+        "profile": "paper",
+        "as_of_ms": 0,
+        "data_seq": 0,
+        "created_at": made,
+    }
+    return Model(**{**told, **changes})
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (model("m-2", 2, slot=Slot.GREEN), True),
+        (model("m-2", 2), False),
+        (model("m-2", 2, status=ModelStatus.CANDIDATE), False),
+        (model("m-2", 2, status=ModelStatus.FAILED, reason="its run ended"), False),
+        (model("m-2", 2, status=ModelStatus.FAILED, reason=NOT_SERVED + "too weak"), True),
+    ],
+)
+def test_a_model_can_answer_again_until_its_slot_was_written_over(
+    later: Model, expected: bool
+) -> None:
+    """A model that was judged and put aside has written nothing; a half-written one has."""
+    old = model("m-1", 1)
+    assert is_stored(old, [later, old]) is expected
+
+
+def test_a_failed_model_is_never_stored() -> None:
+    """Its vectors are half there or not at all."""
+    failed = model("m-1", 1, status=ModelStatus.FAILED)
+    assert not is_stored(failed, [failed])
+
+
+def test_old_model_folders_go_and_the_live_one_stays(tmp_path: Path) -> None:
+    """The newest ones are kept, whatever is live, and nothing that is no model is touched."""
+    for number in range(5):
+        (tmp_path / f"m-{number}").mkdir()
+        os.utime(tmp_path / f"m-{number}", (number, number))
+    (tmp_path / ".cache").mkdir()
+    prune(Place(tmp_path, keep=2), keep={ModelVersion("m-0")})
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".cache", "m-0", "m-3", "m-4"]
