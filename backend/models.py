@@ -14,7 +14,7 @@ from backend.parsing import Taken, parsed
 from backend.wiring import clock_ms, graph, models
 from graph import models as model_store
 from graph.domain.ids import ModelVersion
-from graph.domain.models import Model, ModelStatus, Slot
+from graph.domain.models import Model, ModelStatus, Slot, is_overwritten
 from workers.intake.schema import KnownId
 
 bp = APIBlueprint("models", __name__, abp_tags=[Tag(name="Training")], abp_security=[{"key": []}])
@@ -76,11 +76,10 @@ def post_activate(body: ModelWanted) -> Response:
 def _check_usable(wanted: Model) -> None:
     if wanted.status is ModelStatus.FAILED:
         raise Conflict("it did not pass its gate", field="version", code="model_failed")
-    for other in graph().read(model_store.all_models):
-        if other.slot is wanted.slot and other.created_at > wanted.created_at:
-            raise Conflict(
-                "a newer run has written its vectors over", field="version", code="slot_overwritten"
-            )
+    if is_overwritten(wanted, graph().read(model_store.all_models)):
+        raise Conflict(
+            "a newer run has written its vectors over", field="version", code="slot_overwritten"
+        )
     if not models().can_load(wanted.version):
         raise Conflict("its files are missing or broken", field="version", code="model_unusable")
 

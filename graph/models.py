@@ -8,7 +8,7 @@ from neo4j import ManagedTransaction, Record
 from graph import counters
 from graph.client import Graph
 from graph.domain.ids import ItemId, ModelVersion, UserId
-from graph.domain.models import Model, ModelStatus, Slot
+from graph.domain.models import Model, ModelStatus, Slot, is_overwritten
 from graph.errors import GraphRejected, UnknownModel
 
 _SWAPS = "model_swaps"
@@ -82,7 +82,7 @@ def activate(tx: ManagedTransaction, version: ModelVersion, *, now_ms: int) -> N
         return
     if model.status is ModelStatus.FAILED:
         raise GraphRejected("a model that failed cannot be made live")
-    if _is_overwritten(tx, model):
+    if is_overwritten(model, all_models(tx)):
         raise GraphRejected("the vectors of this model have been overwritten by a newer one")
     tx.run(
         """
@@ -180,19 +180,6 @@ def prune_similar(graph: Graph, version: ModelVersion) -> None:
         "CALL (near) { DELETE near } IN TRANSACTIONS OF 10000 ROWS",
         version=version,
     )
-
-
-def _is_overwritten(tx: ManagedTransaction, model: Model) -> bool:
-    record = tx.run(
-        """
-        MATCH (m:Model {slot: $slot})
-        WHERE m.created_at > $created_at AND m.status <> 'failed'
-        RETURN count(m) > 0 AS is_overwritten
-        """,
-        slot=model.slot,
-        created_at=model.created_at,
-    ).single(strict=True)
-    return bool(record["is_overwritten"])
 
 
 def _model(record: Record) -> Model:

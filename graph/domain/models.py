@@ -1,5 +1,6 @@
 """Models and the runs that make them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -88,15 +89,16 @@ NOT_SERVED = "not served: "
 """How the reason begins of a failed model whose embeddings were never written to the graph."""
 
 
-def is_stored(model: Model, models: list[Model]) -> bool:
-    """
-    Whether a model's embeddings are still in its slot, so that it may answer again.
-
-    They are until a later model was written over them, or began to be.
-    """
+def is_stored(model: Model, models: Iterable[Model]) -> bool:
+    """Whether a model was served and its embeddings are still in its slot, so that it may again."""
     if model.status in (ModelStatus.CANDIDATE, ModelStatus.FAILED):
         return False
-    return not any(
+    return not is_overwritten(model, models)
+
+
+def is_overwritten(model: Model, models: Iterable[Model]) -> bool:
+    """Whether a later one of the models was written over this one's slot, or began to be."""
+    return any(
         other.slot is model.slot
         and other.created_at > model.created_at
         and not (other.reason or "").startswith(NOT_SERVED)
