@@ -13,9 +13,10 @@ from backend.answers import iso, json_answer
 from backend.auth import Scope, requires
 from backend.holdout import is_held_out
 from backend.parsing import Taken, parsed
+from backend.people import DAY_MS
 from backend.serving import Loaded
 from backend.targeting import Target, most_people, rank
-from backend.wiring import clock_ms, graph, models, pseudonyms
+from backend.wiring import clock_ms, graph, models, parts, pseudonyms
 from graph import campaigns as campaign_store
 from graph import items
 from graph.candidates import Candidate, candidates
@@ -100,6 +101,7 @@ def get_coupon_targets(query: TargetsAsked) -> Response:
         read_reach,
         CampaignId(query.campaign_id),
         now_ms=now,
+        since_ms=now - parts().settings.history_days * DAY_MS,
         shown_at_ms=clock_ms(),
         slot=loaded.slot if loaded else None,
     )
@@ -114,6 +116,7 @@ def read_reach(
     campaign_id: CampaignId,
     *,
     now_ms: int,
+    since_ms: int,
     shown_at_ms: int,
     slot: Slot | None,
 ) -> Reach:
@@ -124,7 +127,7 @@ def read_reach(
     allowed = items.servable(tx, every, now_ms=shown_at_ms)
     return Reach(
         campaign=campaign,
-        candidates=candidates(tx, campaign, now_ms=now_ms, slot=slot),
+        candidates=candidates(tx, campaign, now_ms=now_ms, slot=slot, since_ms=since_ms),
         coupon_items={
             coupon_id: [item_id for item_id in item_ids if item_id in allowed]
             for coupon_id, item_ids in coupon_items.items()

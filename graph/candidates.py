@@ -34,14 +34,19 @@ class Candidate:
 
 
 def candidates(
-    tx: ManagedTransaction, campaign: Campaign, *, now_ms: int, slot: Slot | None
+    tx: ManagedTransaction,
+    campaign: Campaign,
+    *,
+    now_ms: int,
+    slot: Slot | None,
+    since_ms: int = 0,
 ) -> list[Candidate]:
     """
     Everybody the campaign may reach, in order of their ids.
 
     Left out: visitors, bots, staff, people who denied marketing, people whom another campaign
     targeted within the cooling-off time, and people who used a coupon of this campaign. Nothing
-    later than ``now_ms`` is looked at.
+    later than ``now_ms`` is looked at, and of what they touched nothing before ``since_ms``.
     """
     rows = tx.run(
         """
@@ -69,14 +74,14 @@ def candidates(
         Candidate(user_id=UserId(row["user_id"]), ref=row["ref"], embedding=row["embedding"])
         for row in rows
     ]
-    touched = _touched(tx, campaign, now_ms)
+    touched = _touched(tx, campaign, since_ms, now_ms)
     for one in eligible:
         one.touched_items.extend(sorted(touched.get(one.user_id, ()), key=lambda row: -row[2]))
     return eligible
 
 
 def _touched(
-    tx: ManagedTransaction, campaign: Campaign, now_ms: int
+    tx: ManagedTransaction, campaign: Campaign, since_ms: int, now_ms: int
 ) -> dict[UserId, list[tuple[ItemId, int, int]]]:
     # Grouped by person and item in the database: a household buys the same milk every week.
     rows = tx.run(
@@ -85,7 +90,7 @@ def _touched(
         WITH DISTINCT i
         MATCH (i)<-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                      |REFUNDED|REVIEWED|INQUIRED|SHARED]-(person:User)
-        WHERE r.ts <= $now_ms
+        WHERE r.ts >= $since_ms AND r.ts <= $now_ms
         WITH i, person, type(r) AS type, max(r.ts) AS ts
         OPTIONAL MATCH (person)-[:SAME_AS]->(customer:User)
         WITH coalesce(customer, person) AS u, i.item_id AS item_id, type, ts
@@ -93,6 +98,7 @@ def _touched(
                collect(ts) AS times
         """,
         campaign_id=campaign.campaign_id,
+        since_ms=since_ms,
         now_ms=now_ms,
     )
     touched: defaultdict[UserId, list[tuple[ItemId, int, int]]] = defaultdict(list)

@@ -16,5 +16,9 @@ class GraphSettings(BaseSettings):
     )
     database: str = Field(default="neo4j", description="name of the database")
     max_connection_pool_size: int = Field(default=10, ge=1, description="connections per process")
-    connection_acquisition_timeout_s: float = Field(default=3.0, gt=0)
-    max_transaction_retry_time_s: float = Field(default=3.0, ge=0)
+    connection_acquisition_timeout_s: float = Field(
+        default=3.0, gt=0, description="longest wait for a connection"
+    )
+    max_transaction_retry_time_s: float = Field(
+        default=3.0, ge=0, description="how long a transaction is tried again"
+    )

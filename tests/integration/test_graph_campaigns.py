@@ -133,6 +133,8 @@ def test_a_candidate_brings_what_they_did_with_the_items_of_the_coupons(shop: Gr
     assert (anna.ref, anna.embedding) == ("sealed", [1.0, 2.0])
     assert anna.touched_items == [("A", 2, 9), ("B", 7, 7)]
     assert (bob.embedding, bob.touched_items) == (None, [])
+    lately, _ = shop.read(candidates, SPRING, now_ms=NOW, slot=None, since_ms=8)
+    assert lately.touched_items == [("A", 2, 9)]
 
 
 def test_a_promotion_may_come_in_parts_and_an_item_anew(graph: Graph) -> None:
