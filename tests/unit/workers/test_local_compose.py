@@ -1,0 +1,62 @@
+"""The compose file runs what the local supervisor runs, and gives no secret away."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from workers.local.supervisor import MIGRATE, PROCESSES
+
+ROOT = Path(__file__).parents[3]
+TEXT = (ROOT / "docker-compose.yml").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
+STORES = {"neo4j", "valkey"}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_is_a_service_with_the_same_command(name: str) -> None:
+    """What was tried on one machine is what runs in a container."""
+    assert SERVICES[name]["command"] == PROCESSES[name]
+
+
+def test_migrations_run_before_everything_that_needs_them() -> None:
+    """Each process waits for the schema, and the schema for the graph."""
+    assert SERVICES["migrate"]["command"] == MIGRATE
+    assert SERVICES["migrate"]["depends_on"]["neo4j"]["condition"] == "service_healthy"
+    for name in PROCESSES:
+        waits = SERVICES[name]["depends_on"]
+        assert waits["migrate"]["condition"] == "service_completed_successfully"
+        assert waits["valkey"]["condition"] == "service_healthy"
+
+
+def test_there_is_nothing_beside_processes_stores_and_migrations() -> None:
+    """One service more would be one that nobody tried."""
+    assert set(SERVICES) == set(PROCESSES) | STORES | {"migrate"}
+
+
+@pytest.mark.parametrize("name", [*sorted(STORES), "api", "worker", "training"])
+def test_what_can_be_asked_for_its_health_is(name: str) -> None:
+    """A container that hangs is seen."""
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+def test_no_secret_has_a_default() -> None:
+    """A variable that holds one stops the start when it is not set."""
+    secret = re.findall(r"\$\{(\w*(?:PASSWORD|KEYS?)\w*)([^}]*)\}", TEXT)
+    assert secret
+    assert all(rest.startswith(":?") for _, rest in secret)
+
+
+def test_ports_are_open_to_this_machine_only() -> None:
+    """Whoever wants more says so."""
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_the_image_does_not_run_as_root() -> None:
+    """The last user named is an ordinary one."""
+    users = re.findall(r"^USER (\w+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert users[-1] == "shopgraph"
