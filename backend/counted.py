@@ -34,6 +34,8 @@ class PopularCount:
             counted = self._count(category, now)
         except GraphUnavailable:
             return (kept[1] if kept else []), True
+        if not counted:  # a shop that has just opened does not wait for its first list
+            return [], False
         with self._lock:
             if len(self._kept) >= _MOST_CATEGORIES:
                 self._kept.clear()

@@ -42,6 +42,7 @@ class LiveModel:
         self._loading = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
+        self._follower: threading.Thread | None = None
 
     def current(self) -> Loaded | None:
         """The model that serves, if there is one."""
@@ -81,12 +82,15 @@ class LiveModel:
 
     def watch(self) -> None:
         """Follow the pointer in the background until the process ends."""
-        threading.Thread(target=self._follow, name="live-model", daemon=True).start()
+        self._follower = threading.Thread(target=self._follow, name="live-model", daemon=True)
+        self._follower.start()
 
     def stop(self) -> None:
-        """End following."""
+        """End following; what is being read is read to the end."""
         self._stopped = True
         self._wake.set()
+        if self._follower is not None:
+            self._follower.join()
 
     def _follow(self) -> None:
         was_away = False

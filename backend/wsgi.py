@@ -8,7 +8,7 @@ from flask import Flask
 
 from backend.app import create_app
 from backend.auth import Keys
-from backend.breaker import Breaker
+from backend.breaker import Breaker, GraphPort
 from backend.counted import PopularCount
 from backend.live import LiveModel
 from backend.people import DAY_MS
@@ -42,19 +42,22 @@ def configure_logs() -> None:
     )
 
 
-def build() -> Flask:
+def build(graph: GraphPort | None = None) -> Flask:
     """
     The application of this process, from its environment.
+
+    Args:
+        graph: the graph to ask; by default the one that the environment names.
 
     Raises:
         SettingsMissing: the environment lacks something.
     """
-    settings, intake, of_graph = read(WebSettings), read(IntakeSettings), read(GraphSettings)
+    settings, intake = read(WebSettings), read(IntakeSettings)
     try:
         keys = Keys.parse(settings.api_keys.get_secret_value(), origins=settings.allowed_origins)
     except ValueError as error:
         raise SettingsMissing(f"SHOPGRAPH_API_KEYS: {error}") from None
-    graph = Breaker(Graph(_impatient(of_graph)))
+    graph = Breaker(graph or Graph(_impatient(read(GraphSettings))))
     pseudonyms = intake.pseudonyms()
     shelf = Shelf(graph, now_ms=now_ms)
     live = LiveModel(graph, loader(settings), shelf)
@@ -103,8 +106,12 @@ def _impatient(settings: GraphSettings) -> GraphSettings:
     )
 
 
-configure_logs()
-try:
-    app = build()
-except SettingsMissing as missing:
-    sys.exit(f"shopgraph api: {missing}")
+def __getattr__(name: str) -> Flask:
+    # Servers ask for ``app``. Built on that first look, so that importing this file opens nothing.
+    if name != "app":
+        raise AttributeError(name)
+    configure_logs()
+    try:
+        return build()
+    except SettingsMissing as missing:
+        sys.exit(f"shopgraph api: {missing}")

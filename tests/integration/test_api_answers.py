@@ -1,7 +1,6 @@
 """The API on a real graph, a real stream and a model that was trained on them."""
 
 import base64
-import importlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from backend import wsgi
 from backend.wiring import parts
 from graph import counts, models, training_runs
 from graph.client import Graph
@@ -30,7 +30,6 @@ SERVER, ADMIN = {"X-API-Key": "s-secret"}, {"X-API-Key": "a-secret"}
 LISTS = (
     "/v1/recommendations?anonymous_id=visitor-7&limit=100",
     "/v1/recommendations?user_id=u-1&limit=100",
-    "/v1/recommendations?limit=100",
     "/v1/popular-items?limit=100",
     "/v1/similar-items?item_id=item-2&limit=100",
 )
@@ -63,7 +62,7 @@ def client(
     }.items():
         if value is not None:
             monkeypatch.setenv(name, value)
-    app = importlib.import_module("backend.wsgi").build()
+    app = wsgi.build(graph)
     yield app.test_client()
     with app.app_context():
         parts().models.stop()
@@ -89,6 +88,14 @@ def train(graph: Graph, settings: JobSettings) -> None:
     )
     graph.write(training_runs.request, run, stale_before_ms=0)
     attempt(graph, settings, run.run_id, owner="tests")
+
+
+def wait_for_model(client: FlaskClient) -> None:
+    """The API looks at the pointer every two seconds."""
+    until = time.monotonic() + 20
+    while client.get("/readyz").json["checks"]["model"]["detail"] is None:
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 def rows(who: dict[str, str], *steps: tuple[str, str]) -> list[dict[str, str]]:
@@ -127,6 +134,7 @@ def test_five_events_move_a_visitor_from_popular_to_a_list_of_their_own(
 ) -> None:
     """Level and list change; each reason is a path over the visitor's own edges."""
     train(graph, settings)
+    wait_for_model(client)
     ask = "/v1/recommendations?anonymous_id=visitor-7&limit=10"
     before = client.get(ask, headers=SERVER).json
     assert before["level"] == "popular"
@@ -151,6 +159,7 @@ def test_g1_a_hidden_item_is_gone_from_every_list_with_the_next_request(
 ) -> None:
     """Personal, session, popular and similar; and back again when it is shown."""
     train(graph, settings)
+    wait_for_model(client)
     told = rows({"anonymous_id": "visitor-7"}, *FIVE) + rows({"user_id": "u-1"}, *FIVE)
     client.post("/v1/events", json=told, headers=SERVER)
     drain()
