@@ -128,7 +128,9 @@ def _digest(key: str) -> bytes:
 
 
 def _answer_preflight() -> Response | None:
-    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+    is_preflight = "Access-Control-Request-Method" in request.headers
+    # What lies outside the API holds nothing of the shop and says itself who may read it.
+    if request.method != "OPTIONS" or not is_preflight or not request.path.startswith("/v1/"):
         return None
     response = Response(status=204)
     if request.headers.get("Origin") in _keys().origins:

@@ -7,10 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.config import DAY_MS
 from ml.errors import NotEnoughData
 
 UNKNOWN = -1
 """Stands for "no category", "no brand", "no neighbour" in integer arrays."""
+
+
+SILENCE_MS = 30 * DAY_MS
+"""A silence of the whole shop that is longer than this is no ordinary night or holiday."""
+
+STRAGGLERS = 0.001
+"""Share of the events that may lie behind a silence without counting as the shop's present."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +167,22 @@ class Interactions:
         if not len(self):
             raise NotEnoughData("there are no events", events=0)
         return int(self.ts[-1]) + 1
+
+    @property
+    def settled_end_ms(self) -> int:
+        """
+        The first moment after the last event that is not a straggler.
+
+        Stragglers are the few events behind a long silence: somebody tries the demo years after
+        its data ends, or a shop reopens. They are kept and learned from, but a handful of them
+        must not move the time that everybody else is seen from.
+        """
+        end, allowed = self.end_ms, int(len(self) * STRAGGLERS)
+        for at in np.flatnonzero(np.diff(self.ts) > SILENCE_MS)[::-1].tolist():
+            if len(self) - at - 1 > allowed:
+                break
+            end = int(self.ts[at]) + 1
+        return end
 
     def position(self, cutoff: int) -> int:
         """How many events happened before ``cutoff``."""

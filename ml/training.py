@@ -289,7 +289,7 @@ def _deliver(
     fitted: Fitted, data: Interactions, compared: Comparison, folder: Path, version: str
 ) -> TrainedModel:
     """Vectors as of the end of the data, the folder, and the neighbours of items."""
-    now_ms = data.end_ms
+    now_ms = data.settled_end_ms
     found = embed_rows(fitted, data, now_ms)
     export(fitted, data, found, folder=folder, version=version, now_ms=now_ms)
     return TrainedModel(

@@ -270,7 +270,9 @@ def showing(*hidden: str) -> Callable[..., Any]:
 
 
 def world(
-    model: FakeModel | None = None, answers: dict[Callable[..., Any], Any] | None = None
+    model: FakeModel | None = None,
+    answers: dict[Callable[..., Any], Any] | None = None,
+    **settings: Any,
 ) -> World:
     """An application on stand-ins; with a model, it is live."""
     versions: dict[str, ServingModel] = {} if model is None else {model.version: model}
@@ -305,7 +307,7 @@ def world(
             shelf=on_shelf,
             counted=PopularCount(graph, now_ms=lambda: NOW_MS, window_ms=30 * 86_400_000),
             keys=Keys.parse(KEYS, origins=ORIGIN),
-            settings=web_settings(),
+            settings=web_settings(**settings),
             clock_ms=lambda: NOW_MS,
         )
     )

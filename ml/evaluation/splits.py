@@ -18,7 +18,7 @@ class TimeSplit:
         first_ms: time of the first event.
         train_end_ms: time of the 70 % event; training labels end at or before it.
         validation_end_ms: time of the 90 % event; the test part follows.
-        end_ms: the first moment after the last event.
+        end_ms: the first moment after the last event that is not a straggler.
         tied_share: share of events that have the time of another one.
     """
 
@@ -48,7 +48,7 @@ def time_split(data: Interactions) -> TimeSplit:
         first_ms=int(data.ts[0]),
         train_end_ms=int(data.ts[int(n * 0.7)]),
         validation_end_ms=int(data.ts[int(n * 0.9)]),
-        end_ms=data.end_ms,
+        end_ms=data.settled_end_ms,
         tied_share=float(counts[counts > 1].sum() / n),
     )
 

@@ -26,6 +26,9 @@ NEW_DAYS = 30
 POPULAR_SHARE = 0.1
 """How much popularity counts beside the cosine when a person has no vector yet."""
 
+EVIDENCE = 12.0
+"""With so much recent interest (two purchases), an item's vector counts half in a session."""
+
 STEP_DECAY = 0.9
 """In a session, each event counts this much of the one after it."""
 
@@ -139,6 +142,9 @@ class ServingModel:
         """
         How well each item fits what a person without a stored vector just did.
 
+        The vector of an item that hardly anybody bought is mostly its category's, and fits
+        everything a little; so the cosine counts by how much stands behind it.
+
         Returns:
             (V,) scores, cosine plus a little popularity, about -1 to 1.1; NaN where not listed.
         """
@@ -150,7 +156,9 @@ class ServingModel:
         profile = worth.astype(np.float32) @ self.direction[events.item]
         length = float(np.linalg.norm(profile))
         fit = self.direction @ profile / np.float32(max(length, 1e-9) * np.sqrt(2.0))
-        return np.where(self.is_listed, fit + POPULAR_SHARE * self._popular_share(), np.nan)
+        backed = self.counters.popularity / (self.counters.popularity + EVIDENCE)
+        score = fit * backed + POPULAR_SHARE * self._popular_share()
+        return np.where(self.is_listed, score, np.nan)
 
     def popular(self, category: str | None = None) -> Scores:
         """(V,) weighted events, halved every 30 days; NaN outside the category or not listed."""

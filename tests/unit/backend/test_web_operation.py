@@ -118,6 +118,15 @@ def test_the_guide_of_the_browser_may_be_read_from_its_origin(tmp_path: Path) ->
         assert client.get(f"/browser/{name}").status_code == 404
 
 
+def test_the_whole_application_lets_neo4j_browser_ask_beforehand(tmp_path: Path) -> None:
+    """The key and origin rules of the API do not stand in the way of the guide."""
+    (tmp_path / "guide.md").write_text("# Tour")
+    client = world(browser_files=tmp_path).client
+    asked = {"Origin": "http://localhost:7474", "Access-Control-Request-Method": "GET"}
+    answer = client.options("/browser/guide.md", headers=asked)
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_a_missing_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """The start stops with the name and shows no value."""
     monkeypatch.delenv("SHOPGRAPH_API_KEYS", raising=False)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
 from ml.errors import NotEnoughData
 
@@ -43,6 +44,22 @@ def test_the_end_lies_just_behind_the_last_event_and_an_empty_log_has_none():
     with pytest.raises(NotEnoughData) as caught:
         _ = build(user=[], item=[], code=[], ts=[]).end_ms
     assert caught.value.figures == {"events": 0}
+
+
+def test_a_few_events_after_a_long_silence_do_not_move_the_shops_present():
+    day = DAY_MS
+    ts = [*range(0, 1000 * day, day // 2), 5000 * day, 5001 * day]
+    rows = len(ts)
+    log = build(user=[0] * rows, item=[0] * rows, code=[2] * rows, ts=ts)
+    assert log.end_ms == 5001 * day + 1
+    assert log.settled_end_ms == 1000 * day - day // 2 + 1
+    assert build().settled_end_ms == build().end_ms
+
+
+def test_many_events_after_a_long_silence_are_the_shops_present():
+    ts = [*range(900), *range(5000 * DAY_MS, 5000 * DAY_MS + 100)]
+    log = build(user=[0] * 1000, item=[0] * 1000, code=[2] * 1000, ts=ts)
+    assert log.settled_end_ms == log.end_ms
 
 
 def test_categories_are_numbered_and_empty_ones_are_unknown():
