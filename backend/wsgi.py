@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from functools import cache
 
 import structlog
 from flask import Flask
@@ -106,12 +107,17 @@ def _impatient(settings: GraphSettings) -> GraphSettings:
     )
 
 
-def __getattr__(name: str) -> Flask:
-    # Servers ask for ``app``. Built on that first look, so that importing this file opens nothing.
-    if name != "app":
-        raise AttributeError(name)
+@cache
+def _served() -> Flask:
     configure_logs()
     try:
         return build()
     except SettingsMissing as missing:
         sys.exit(f"shopgraph api: {missing}")
+
+
+def __getattr__(name: str) -> Flask:
+    # Servers ask for ``app``. Built on that first look, so that importing this file opens nothing.
+    if name == "app":
+        return _served()
+    raise AttributeError(name)
