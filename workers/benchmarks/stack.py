@@ -16,6 +16,7 @@ from graph.client import Graph
 from graph.settings import GraphSettings
 from workers.benchmarks.load import Target
 from workers.local import Ports, Starting, environment, start_local, stop_local
+from workers.local.children import ending
 from workers.local.errors import ServiceFailed
 from workers.local.secrets import load_secrets
 from workers.local.supervisor import PROCESSES, child_environment
@@ -64,15 +65,8 @@ def running_stack(names: Sequence[str]) -> Iterator[Stack]:
 def _child(command: Sequence[str], env: dict[str, str], log: Path) -> Iterator[None]:
     with log.open("wb") as out:
         child = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
-        try:
+        with ending(child):
             yield
-        finally:
-            child.terminate()
-            try:
-                child.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
 
 
 def _wait_until_ready(port: int) -> None:

@@ -16,6 +16,7 @@ from graph.settings import GraphSettings
 from workers.commands.output import bar, console, print_json, table
 from workers.errors import NoTrainingWorker
 from workers.jobs import TRAINING_QUEUE, Jobs
+from workers.local.children import ending
 from workers.runs import follow, request
 from workers.settings import JobSettings
 
@@ -130,15 +131,8 @@ def _title(metrics: Mapping[str, float]) -> str:
 def own_worker() -> Iterator["subprocess.Popen[bytes] | None"]:
     """A training worker that lives as long as the block; its log goes to stderr."""
     process = subprocess.Popen([sys.executable, "-m", *WORKER], stdout=sys.stderr)
-    try:
+    with ending(process):
         yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from graph import leases
 from graph.client import Graph
 from workers.ingest.writer import LEASE_NAME
+from workers.local.children import ending
 
 _STOP_S = 60.0
 
@@ -27,15 +28,8 @@ def while_ingesting(graph: Graph) -> Iterator[None]:
         return
     command = [sys.executable, "-m", "workers.ingest", str(os.getpid())]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    try:
+    with ending(child, patience_s=_STOP_S):
         yield
-    finally:
-        child.terminate()
-        try:
-            child.wait(_STOP_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
 
 
 def is_ingesting(graph: Graph) -> bool:
