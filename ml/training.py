@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ml.batches import PoolBatches, Rows, Scene
-from ml.calibration import Platt, fit_platt
+from ml.calibration import Platt, fit_platt, undo_sampling
 from ml.config import PaperConfig, Progress, Report, ignore
 from ml.dataset import Interactions
 from ml.errors import NotEnoughData
@@ -248,7 +248,9 @@ class _Run:
         logits: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in pools}
         for name, each in (("validation", parts.calibrate), ("test", parts.test)):
             found = [score_pool(model, self._scene(table, pool), pool) for pool in each]
-            logits[name]["paper"] = np.concatenate(found) + shift
+            logits[name]["paper"] = undo_sampling(
+                np.concatenate(found), self._config.negative_share
+            )
             self._tell("evaluate", 0.8 if name == "validation" else 0.84)
         learn = Pool.join(parts.train)
         for name, make in BASELINES.items():
