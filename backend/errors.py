@@ -7,8 +7,7 @@ WebError
 ├── BodyUnreadable                400: not JSON, not gzip, or nothing at all
 ├── BodyTooLarge                  413: more bytes or rows than a request may have
 ├── Invalid                       422: well formed, but not what the call takes
-├── Conflict                      409: it cannot be done as things stand
-└── Unavailable                   503: something we need is away; try again
+└── Conflict                      409: it cannot be done as things stand
 """
 
 import traceback
@@ -96,12 +95,6 @@ class Conflict(WebError):
     """The call cannot be done as things stand."""
 
     status, code = 409, "conflict"
-
-
-class Unavailable(WebError):
-    """Something we need for this call is away."""
-
-    status, code = 503, "unavailable"
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,11 +147,6 @@ class Neo4jServer:
         return _tail("\n".join(texts)) or "it printed nothing"
 
 
-def stop_server(running: Running, *, patience_s: float = STOP_WITHIN_S) -> bool:
-    """End a server: SIGTERM, wait, SIGKILL; says whether it ended by itself."""
-    return process.stop(running, patience_s=patience_s)
-
-
 def _answers(driver: Driver) -> bool:
     try:
         driver.verify_connectivity()
