@@ -84,6 +84,8 @@ class Event(NamedTuple):
         sent_ts: when this try was sent, by the device's clock.
         context: the rest of the client's context (page, locale, ...) as JSON text.
         consent: what the event says about consent, purpose by purpose, as JSON text.
+        device_ts: when it happened as the device's clock said it, where ``ts`` says otherwise.
+        content: 32 bits of a keyed hash of the row as it was sent; another telling has another.
     """
 
     event_id: EventId
@@ -121,6 +123,8 @@ class Event(NamedTuple):
     sent_ts: int | None = None
     context: str | None = None
     consent: str | None = None
+    device_ts: int | None = None
+    content: int | None = None
 
     @classmethod
     def from_row(cls, row: list[Any]) -> Self:
