@@ -24,7 +24,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --create-home --home-dir /home/shopgraph shopgraph \
     && install --directory --owner shopgraph --group shopgraph \
-        /var/lib/shopgraph /var/lib/shopgraph/models
+        /var/lib/shopgraph /var/lib/shopgraph/models /var/lib/shopgraph/metrics
 COPY docs/browser /opt/browser
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
@@ -32,7 +32,9 @@ ENV PATH=/opt/venv/bin:$PATH \
     SHOPGRAPH_MODEL_STORE=/var/lib/shopgraph/models \
     SHOPGRAPH_BROWSER_FILES=/opt/browser \
     GRANIAN_HOST=0.0.0.0 \
-    GRANIAN_PORT=8000
+    GRANIAN_PORT=8000 \
+    GRANIAN_WORKERS=2 \
+    PROMETHEUS_MULTIPROC_DIR=/var/lib/shopgraph/metrics
 WORKDIR /var/lib/shopgraph
 USER shopgraph
 VOLUME /var/lib/shopgraph/models

@@ -1,8 +1,16 @@
-"""What the web floor counts, in the form that Prometheus reads."""
+"""
+What the web floor counts, in the form that Prometheus reads.
+
+With ``PROMETHEUS_MULTIPROC_DIR`` set, the processes of one API count in files of that folder, and
+each of them shows the sums over all.
+"""
+
+import os
 
 from flask import Flask, Response, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
@@ -55,12 +63,24 @@ class Metrics:
             "1 for the version that serves.",
             ["version"],
             registry=self.registry,
+            multiprocess_mode="mostrecent",
         )
+        self._serving: str | None = None
 
     def model_serves(self, version: str) -> None:
         """Say which model serves from now on."""
-        self.model_age.clear()
+        if self._serving is not None:
+            self.model_age.labels(self._serving).set(0)
         self.model_age.labels(version).set(1)
+        self._serving = version
+
+    def page(self) -> bytes:
+        """Everything counted, by all processes that count in one folder."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self.registry)
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return generate_latest(shared)
 
 
 def init_app(app: Flask) -> None:
@@ -69,7 +89,7 @@ def init_app(app: Flask) -> None:
     app.extensions["shopgraph_metrics"] = counted
 
     def show() -> Response:
-        return Response(generate_latest(counted.registry), content_type=CONTENT_TYPE_LATEST)
+        return Response(counted.page(), content_type=CONTENT_TYPE_LATEST)
 
     app.add_url_rule("/metrics", "metrics", show)
 

@@ -52,7 +52,7 @@ def running_stack(names: Sequence[str]) -> Iterator[Stack]:
         graph = Graph(GraphSettings(uri=found["NEO4J_URI"]))
         cleanup.callback(graph.close)
         migrations.apply(graph, owner="benchmark", now_ms=int(time.time() * 1000))
-        children = child_environment(environment(home), api_port=ports.api_port)
+        children = child_environment(environment(home), home=home, api_port=ports.api_port)
         for name in names:
             cleanup.enter_context(_child(PROCESSES[name], children, home / f"{name}.log"))
         if "api" in names:

@@ -66,7 +66,7 @@ def run_all(folder: Path, ports: Ports) -> Ended:
             _migrate()
             return run(
                 PROCESSES,
-                child_environment(additions, api_port=ports.api_port),
+                child_environment(additions, home=folder, api_port=ports.api_port),
                 when_started=lambda: _announce(state, folder, ports.api_port),
             )
 

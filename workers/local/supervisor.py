@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import sys
 import threading
@@ -16,6 +17,8 @@ from honcho.printer import Printer
 from graph.server.process import LEASH
 
 STOP_WITHIN_S = 20
+API_WORKERS = "2"
+"""Processes of the API, where ``GRANIAN_WORKERS`` says nothing else (decision 011)."""
 
 
 def _celery(queue: str) -> list[str]:
@@ -25,8 +28,7 @@ def _celery(queue: str) -> list[str]:
 
 
 def _granian() -> list[str]:
-    threads = ["--workers", "1", "--blocking-threads", "4"]
-    return ["granian", "--interface", "wsgi", *threads, "backend.wsgi:app"]
+    return ["granian", "--interface", "wsgi", "--blocking-threads", "4", "backend.wsgi:app"]
 
 
 # Containers run the same commands; what differs between machines comes by environment.
@@ -81,12 +83,22 @@ def run(
     return Ended(manager.first_ended, int(manager.returncode or 0))
 
 
-def child_environment(additions: Mapping[str, str], *, api_port: int) -> dict[str, str]:
-    """The environment of the processes: ours, the services', and where the API listens."""
+def child_environment(additions: Mapping[str, str], *, home: Path, api_port: int) -> dict[str, str]:
+    """
+    The environment of the processes: ours, the services', and where the API listens.
+
+    The folder in which API processes count together is emptied: what it held was counted by
+    processes that are gone.
+    """
     # The commands of this very installation, also when it is not activated.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
+    counts = home / "metrics"
+    shutil.rmtree(counts, ignore_errors=True)
+    counts.mkdir(parents=True)
     return {
         "GRANIAN_HOST": "127.0.0.1",
+        "GRANIAN_WORKERS": API_WORKERS,
+        "PROMETHEUS_MULTIPROC_DIR": str(counts),
         "PYTHONUNBUFFERED": "1",
         **os.environ,
         **additions,
