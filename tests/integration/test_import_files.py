@@ -12,6 +12,7 @@ import pytest
 from graph import counts
 from graph.client import Graph
 from workers.connectors.files.complete_journey import CompleteJourney
+from workers.connectors.files.csv_events import CsvEvents
 from workers.connectors.files.json_lines import JsonLines
 from workers.connectors.imports import Imported, ImportRun
 from workers.connectors.journey_import import JourneyImport, JourneyImported
@@ -87,6 +88,29 @@ def test_a10_one_bad_row_is_in_the_reject_file_and_a_second_run_adds_nothing(
     again = bring_in(JsonLines(path), graph, redis_url, rejects)
     assert again.events == 0
     assert graph.read(counts.counts).relationships["VIEWED"] == 2_998
+
+
+@pytest.mark.usefixtures("ingesting")
+def test_a10_csv_of_ten_thousand_rows_one_of_them_bad(
+    graph: Graph, redis_url: str, tmp_path: Path
+) -> None:
+    """Quotes, commas, line breaks inside quotes, BOM, CRLF and Chinese text."""
+    records = [
+        f'e{n},view,u-{n % 50 + 1},"颜色,""红{n % 20}""",2020-03-01T08:00:00+08:00,"大\r\n码, M"'
+        for n in range(10_000)
+    ]
+    records[4_321] = records[4_321].replace("view", "glance")
+    heading = "event_id,event_type,user_id,item_id,event_time,context.page"
+    path = tmp_path / "events.csv"
+    path.write_bytes(("\ufeff" + "\r\n".join([heading, *records])).encode())
+    rejects = tmp_path / "rejects.jsonl"
+
+    done = bring_in(CsvEvents(path), graph, redis_url, rejects)
+    assert (done.events, done.rejected) == (9_999, 1)
+    assert graph.read(counts.counts).relationships["VIEWED"] == 9_999
+    note = json.loads(rejects.read_text())
+    assert (note["line"], note["reason"]) == (2 * 4_321 + 2, "unknown_event_type: event_type")
+    assert bring_in(CsvEvents(path), graph, redis_url, rejects).events == 0
 
 
 @pytest.mark.usefixtures("ingesting")

@@ -13,10 +13,12 @@ from graph.settings import GraphSettings
 from workers.commands.output import bar, console, print_json
 from workers.connectors.consumer_process import while_ingesting
 from workers.connectors.files.complete_journey import CompleteJourney, default_folder
+from workers.connectors.files.csv_events import CsvEvents, CsvForm, TimeUnit
 from workers.connectors.files.json_lines import JsonLines
 from workers.connectors.imports import Imported, ImportRun
 from workers.connectors.journey_import import JourneyImport, Report
 from workers.connectors.rejects import RejectFile
+from workers.connectors.rows import Source
 from workers.intake.door import Door
 from workers.intake.settings import IntakeSettings
 from workers.intake.stream import EventStream
@@ -55,15 +57,58 @@ def complete_journey(folder: Path | None, limit: int | None, as_json: bool) -> N
         console.print(f"  done before: {', '.join(done.skipped)}")
 
 
+_path = click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
+_rejects = click.option(
+    "--rejects", "rejects_path", type=click.Path(path_type=Path), help="Reject file."
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+
+
 @import_.command()
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rejects", "rejects_path", type=click.Path(path_type=Path), help="Reject file.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@_path
+@_rejects
+@_as_json
 def jsonl(path: Path, rejects_path: Path | None, as_json: bool) -> None:
     """Import events of our own schema, one JSON object a line; PATH may end in .gz."""
-    source = JsonLines(path)
+    _bring_in(JsonLines(path), rejects_path or _beside(path), as_json)
+
+
+@import_.command(name="csv")
+@_path
+@_rejects
+@_as_json
+@click.option("--encoding", default="utf-8-sig", show_default=True, help="Such as gb18030.")
+@click.option("--delimiter", default=",", show_default=True, help="One character.")
+@click.option(
+    "--time-unit",
+    type=click.Choice(["s", "ms", "us", "ns"]),
+    help="Unit of times that are numbers since 1970 UTC.",
+)
+def csv_(
+    path: Path,
+    rejects_path: Path | None,
+    as_json: bool,
+    encoding: str,
+    delimiter: str,
+    time_unit: TimeUnit | None,
+) -> None:
+    """
+    Import events from CSV whose heading names fields of our schema; PATH may end in .gz.
+
+    Lists and objects are JSON in their cell, or columns such as context.page.
+    """
+    if len(delimiter) != 1:
+        raise click.UsageError("the delimiter is one character")
+    form = CsvForm(encoding=encoding, delimiter=delimiter, time_unit=time_unit)
+    _bring_in(CsvEvents(path, form), rejects_path or _beside(path), as_json)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(path.name + ".rejects.jsonl")
+
+
+def _bring_in(source: Source, where: Path, as_json: bool) -> None:
     settings = IntakeSettings()
-    where = rejects_path or path.with_name(path.name + ".rejects.jsonl")
     with _graph() as graph, _progress() as report, while_ingesting(graph):
         run = ImportRun(
             Door(settings.pseudonyms()),

@@ -4,6 +4,7 @@ What can go wrong while data is brought in.
 WorkersError
 └── ConnectorError
     ├── SourceMissing      the file or package is not there
+    ├── SourceUnreadable   it is there, but not what it was said to be
     └── ImportInterrupted  the stream went away in the middle; the next run goes on from there
 """
 
@@ -16,6 +17,10 @@ class ConnectorError(WorkersError):
 
 class SourceMissing(ConnectorError):
     """The file, folder or package is not there."""
+
+
+class SourceUnreadable(ConnectorError):
+    """The file as a whole makes no sense in the form that was named."""
 
 
 class ImportInterrupted(ConnectorError):

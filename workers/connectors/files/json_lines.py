@@ -2,16 +2,15 @@
 
 import gzip
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 from typing import IO, cast
 
 from workers.connectors.errors import SourceMissing
+from workers.connectors.files.fingerprint import fingerprint
 from workers.connectors.rows import SourceRow
 from workers.intake.body import parse_row
 from workers.intake.errors import BodyMalformed
 
-_HEAD_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 1024 * 1024
 
 
@@ -28,7 +27,7 @@ class JsonLines:
         if not path.is_file():
             raise SourceMissing(f"there is no file {path}")
         self._path = path
-        self.name = f"jsonl:{_fingerprint(path)}"
+        self.name = f"jsonl:{fingerprint(path)}"
 
     def rows(self, *, after: int) -> Iterator[SourceRow]:
         """The rows after the first ``after`` lines; an unreadable line is a row without value."""
@@ -64,12 +63,3 @@ def _open(path: Path) -> IO[bytes]:
     if path.suffix == ".gz":
         return cast("IO[bytes]", gzip.open(path, "rb"))
     return path.open("rb")
-
-
-def _fingerprint(path: Path) -> str:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        file.seek(max(0, size - _HEAD_BYTES))
-        tail = file.read()
-    return blake2b(f"{size}:".encode() + head + tail, digest_size=12).hexdigest()
