@@ -53,6 +53,16 @@ COMMANDS: dict[str, Entry] = {
         "Start, stop or look at Neo4j and Valkey.",
         needs_services=False,
     ),
+    "backup": Entry(
+        "workers.commands.backup:backup",
+        "Write the data of the stopped services into one file.",
+        needs_services=False,
+    ),
+    "restore": Entry(
+        "workers.commands.backup:restore",
+        "Put a backup in place of the data of the stopped services.",
+        needs_services=False,
+    ),
     "migrate": Entry(
         "workers.commands.migrate:migrate", "Bring constraints and indexes up to date."
     ),

@@ -6,7 +6,8 @@ LocalError
 ├── PortTaken           something else listens on a port that is needed
 ├── ServicesNotRunning  there is no graph or no stream to talk to
 ├── StateUnreadable     a file in the data folder is damaged
-└── ServiceFailed       a service did not come up
+├── ServiceFailed       a service did not come up
+└── BackupRefused       a backup cannot be made or put back; nothing was changed
 """
 
 
@@ -32,3 +33,7 @@ class StateUnreadable(LocalError):
 
 class ServiceFailed(LocalError):
     """A service did not come up."""
+
+
+class BackupRefused(LocalError):
+    """A backup cannot be made, or cannot be put back; nothing was changed."""
