@@ -36,7 +36,9 @@ class TrainedModel:
     A model folder, and what goes back into the graph.
 
     Attributes:
-        metrics: flat figures such as ``test_paper_ap``, each set with its base rate.
+        metrics: flat figures such as ``test_paper_ap``, each set with its base rate; and
+            ``repeats_exactly``, 1 when the same seed gives the same vectors to the last bit,
+            which sums over several threads do not promise.
         report: the same by set, then model: ``report["test"]["paper"]["ap"]``.
         user_ids, user_vectors: people with events, and (n, 64).
         item_ids, item_vectors: all items, and (V, 64).
@@ -269,7 +271,7 @@ class _Run:
             config=self._config,
             touched=replace(touched, intercept=touched.intercept + touched.slope * shift),
             new=new,
-            metrics=flat(compared),
+            metrics=flat(compared) | {"repeats_exactly": float(self._config.threads == 1)},
         )
         return fitted, compared
 

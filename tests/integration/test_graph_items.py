@@ -26,7 +26,7 @@ def test_an_item_comes_back_as_it_was_told(graph: Graph) -> None:
     assert stored(graph) == told
 
 
-def test_the_newest_telling_wins_whatever_the_order(graph: Graph) -> None:
+def test_a9_the_newest_telling_wins_whatever_the_order(graph: Graph) -> None:
     graph.write(items.upsert, [Item(item_id=A, title="new", updated_at=9)], now_ms=NOW)
     graph.write(items.upsert, [Item(item_id=A, title="old", updated_at=5)], now_ms=NOW)
     assert stored(graph).title == "new"

@@ -1,6 +1,7 @@
 """A whole run on the checkerboard, and the runs that must not succeed."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -63,10 +64,17 @@ def test_neighbours_have_the_same_colour(trained):
     assert np.mean(same) > 0.8
 
 
-def test_a_seed_repeats_exactly(world, small, trained, tmp_path):
+def test_d7_embeddings_of_one_seed_are_equal_and_the_report_says_when_they_need_not_be(
+    world, small, trained, tmp_path
+):
     again = train(world, small, folder=tmp_path / "again", version="v1")
     assert again.metrics == trained[0].metrics
+    assert again.metrics["repeats_exactly"] == 1
     assert np.array_equal(again.user_vectors, trained[0].user_vectors)
+    assert np.array_equal(again.item_vectors, trained[0].item_vectors)
+    short = replace(small, threads=2, max_epochs=1)
+    parallel = train(world, short, folder=tmp_path / "parallel", version="v2")
+    assert parallel.metrics["repeats_exactly"] == 0
 
 
 def test_embedding_without_training_repeats_the_stored_vectors(world, trained):
