@@ -1,10 +1,11 @@
 """A measured figure, the bar it is held to, and how both are printed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
+import numpy as np
 import orjson
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +42,17 @@ class Figure:
         if self.bar is None:
             return True
         return self.value >= self.bar if self.good is Bar.AT_LEAST else self.value <= self.bar
+
+
+def exponent(costs: Sequence[tuple[float, float]]) -> float:
+    """
+    How the cost grows with the size: 1 where twice as much takes twice as long.
+
+    Args:
+        costs: pairs of size and cost, smallest first; the slope of the line through their logs.
+    """
+    sizes, spent = np.log(np.array(costs, np.float64)).T
+    return float(np.polyfit(sizes, spent, 1)[0])
 
 
 def as_json(figures: Iterable[Figure]) -> str:

@@ -6,9 +6,9 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from graph import migrations
@@ -32,6 +32,18 @@ class Stack:
     redis_url: str
     target: Target
     home: Path
+    children: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @contextmanager
+    def running(self, name: str) -> Iterator[None]:
+        """
+        Run one more process for as long as the block lasts.
+
+        Args:
+            name: key of ``PROCESSES``.
+        """
+        with _child(PROCESSES[name], self.children, self.home / f"{name}.log"):
+            yield
 
 
 @contextmanager
@@ -58,11 +70,11 @@ def running_stack(names: Sequence[str]) -> Iterator[Stack]:
         if "api" in names:
             _wait_until_ready(ports.api_port)
         target = Target("127.0.0.1", ports.api_port, load_secrets(home).server_key)
-        yield Stack(graph, found["REDIS_URL"], target, home)
+        yield Stack(graph, found["REDIS_URL"], target, home, children)
 
 
 @contextmanager
-def _child(command: Sequence[str], env: dict[str, str], log: Path) -> Iterator[None]:
+def _child(command: Sequence[str], env: Mapping[str, str], log: Path) -> Iterator[None]:
     with log.open("wb") as out:
         child = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
         with ending(child):

@@ -13,6 +13,7 @@ from graph.client import Graph
 from graph.domain.ids import UserId
 from graph.settings import GraphSettings
 from workers.benchmarks.answers import answer_figures, questions
+from workers.benchmarks.dense import dense_figures
 from workers.benchmarks.figures import Figure, as_json, show
 from workers.benchmarks.intake import intake_figures
 from workers.benchmarks.load import Target
@@ -35,6 +36,13 @@ def benchmark() -> None:
 def ingest(is_json: bool) -> None:
     """Door, stream and graph, on servers of its own and made-up views."""
     _print("ingest", intake_figures(_report), is_json=is_json)
+
+
+@benchmark.command()
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def dense(is_json: bool) -> None:
+    """Writes to a best-seller and to a busy person beside a quiet pair, on a server of its own."""
+    _print("dense", dense_figures(_report), is_json=is_json)
 
 
 @benchmark.command()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from workers.benchmarks.figures import Bar, Figure, as_json, show
+from workers.benchmarks.figures import Bar, Figure, as_json, exponent, show
 from workers.benchmarks.load import Load, Target, run_load
 
 
@@ -50,6 +50,12 @@ def test_a_missed_bar_is_plain_to_see() -> None:
     show([Figure("rate", 5, "1/s", 10)], title="speed", console=Console(file=out, width=120))
     assert "NO" in out.getvalue()
     assert "≥ 10" in out.getvalue()
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_the_growth_of_a_cost_is_the_power_of_its_size(power: float) -> None:
+    """Twice the size at twice the cost is 1, at four times the cost 2."""
+    assert exponent([(n, 3 * n**power) for n in (1, 4, 16)]) == pytest.approx(power)
 
 
 @pytest.fixture
