@@ -37,8 +37,20 @@ EDGES: dict[EventType, Edge] = {
     },
     EventType.SEARCH: Edge("SEARCHED", "user_id", "Query", "text", "query"),
     EventType.IMPRESSION: Edge("SAW", "user_id", "Impression", "event_id", "event_id"),
-    EventType.IDENTIFY: Edge("SAME_AS", "visitor_id", "User", "user_id", "user_id"),
+    EventType.IDENTIFY: Edge("IDENTIFIED", "visitor_id", "User", "user_id", "user_id"),
 }
+RETURNED = Edge("RETURNED", "user_id", "Order", "order_id", "order_id")
+"""The refund of a whole order: it names no line."""
+
+ALL_EDGES: tuple[Edge, ...] = (*EDGES.values(), RETURNED)
+
+
+def edge_of(event: Event) -> Edge:
+    """The shape that an event takes in the graph."""
+    if event.type is EventType.REFUND and event.item_id is None:
+        return RETURNED
+    return EDGES[event.type]
+
 
 _ELSEWHERE = {"type", "user_id", "item_id", "visitor_id", "user_ref", "query"} | {
     "shown_items",
@@ -51,9 +63,9 @@ _PLACES = tuple(FIELD_NAMES.index(name) for name in COLUMNS)
 _FLAGS = FIELD_NAMES.index("flags")
 
 
-def create(tx: ManagedTransaction, type_: EventType, numbered: Sequence[tuple[int, Event]]) -> None:
+def create(tx: ManagedTransaction, edge: Edge, numbered: Sequence[tuple[int, Event]]) -> None:
     """
-    Create the edges of events of one type; people and end nodes must be there.
+    Create the edges of events of one shape; people and end nodes must be there.
 
     Args:
         numbered: each event with its ``seq``.
@@ -61,7 +73,6 @@ def create(tx: ManagedTransaction, type_: EventType, numbered: Sequence[tuple[in
     Raises:
         GraphRejected: an end was missing, so an edge would have been lost.
     """
-    edge = EDGES[type_]
     names, groups = _table(edge, numbered)
     summary = tx.run(_statement(edge, names), groups=groups).consume()
     created = summary.counters.relationships_created

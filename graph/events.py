@@ -1,5 +1,6 @@
 """Stores batches of events as edges, each exactly once, and reads a person's latest ones."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from neo4j import ManagedTransaction
 from graph import counters, devices, edges, identities, items, refunds, users
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
-from graph.known_events import OrderLine, content, known, known_lines
+from graph.known_events import OrderLine, known, known_lines, telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,12 @@ class Recorded:
         stored: events that are new in the graph.
         duplicates: events that it had already; nothing was changed.
         conflicts: events whose id is taken by other content; the first telling stays.
-        waiting: refunds of whole orders of which no line is known yet; send them again later.
         last_seq: highest sequence number given so far.
     """
 
     stored: frozenset[EventId]
     duplicates: tuple[EventId, ...]
     conflicts: tuple[EventId, ...]
-    waiting: tuple[EventId, ...]
     last_seq: int
 
 
@@ -49,31 +48,27 @@ class _Batch:
     new: list[Event]
     duplicates: list[EventId]
     conflicts: list[EventId]
-    waiting: list[EventId]
-    stored: set[EventId]
 
 
 def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
     """
-    Store a batch of events; running it again changes nothing.
+    Store a batch of events and what follows from them; running it again changes nothing.
 
     The sequence numbers are taken inside the same transaction, so they grow in commit order.
     Writers take turns at that counter, which also makes the look-ups below safe.
     """
     before = counters.take(tx, counters.EVENT_SEQ, 0)
-    batch = _Batch([], [], [], [], set())
-    whole_orders = [event for event in events if refunds.is_whole_order(event)]
-    _sort_out(tx, batch, [event for event in events if not refunds.is_whole_order(event)])
+    batch = _sort_out(tx, events)
     last = _store(tx, batch.new, before)
-    batch.stored.update(event.event_id for event in batch.new)
-    if whole_orders:
-        last = _take_back(tx, batch, whole_orders, last)
+    visitors = {one.visitor_id for one in batch.new if one.visitor_id is not None}
+    if visitors:
+        identities.derive(tx, visitors)
+    last = _take_back(tx, batch.new, last)
     counters.take(tx, counters.EVENT_SEQ, last - before)
     return Recorded(
-        frozenset(batch.stored),
+        frozenset(event.event_id for event in batch.new),
         tuple(batch.duplicates),
         tuple(batch.conflicts),
-        tuple(batch.waiting),
         last,
     )
 
@@ -88,17 +83,9 @@ def history(
         since_ms: nothing older than this, milliseconds UTC.
     """
     rows = tx.run(
-        """
-        MATCH (me:User {user_id: $user_id})
-        CALL (me) {
-            RETURN me AS person
-            UNION
-            MATCH (me)<-[:SAME_AS]-(person:User) RETURN person
-            UNION
-            MATCH (me)-[:SAME_AS]->(person:User) RETURN person
-            UNION
-            MATCH (me)-[:SAME_AS]->(:User)<-[:SAME_AS]-(person:User) RETURN person
-        }
+        "MATCH (me:User {user_id: $user_id})"
+        + identities.SAME_PERSON
+        + """
         MATCH (person)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                          |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
         WHERE r.ts >= $since_ms
@@ -118,20 +105,18 @@ def history(
 _TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOURS.items()}
 
 
-def _sort_out(tx: ManagedTransaction, batch: _Batch, events: Sequence[Event]) -> None:
+def _sort_out(tx: ManagedTransaction, events: Sequence[Event]) -> _Batch:
     """Keep as new what neither the graph nor an earlier event of the batch has."""
+    batch = _Batch([], [], [])
     told: dict[EventId, Event] = {}
     stored = known(tx, list({event.event_id for event in events}))
     lines = _known_lines(tx, events)
-    customers = _known_customers(tx, events)
     for event in events:
         event_id = event.event_id
-        earlier = stored.get(event_id) or (content(told[event_id]) if event_id in told else None)
+        earlier = stored.get(event_id) or (telling(told[event_id]) if event_id in told else None)
         if earlier is not None:
-            (batch.duplicates if earlier == content(event) else batch.conflicts).append(event_id)
-        elif event.visitor_id is not None and event.visitor_id in customers:
-            same = customers[event.visitor_id] == event.user_id
-            (batch.duplicates if same else batch.conflicts).append(event_id)
+            is_same = earlier.agrees_with(telling(event))
+            (batch.duplicates if is_same else batch.conflicts).append(event_id)
         elif (line := _line(event)) is not None and line in lines:
             batch.duplicates.append(event_id)
         else:
@@ -139,8 +124,7 @@ def _sort_out(tx: ManagedTransaction, batch: _Batch, events: Sequence[Event]) ->
             batch.new.append(event)
             if line is not None:
                 lines.add(line)
-            if event.visitor_id is not None:
-                customers[event.visitor_id] = event.user_id
+    return batch
 
 
 def _known_lines(tx: ManagedTransaction, events: Sequence[Event]) -> set[OrderLine]:
@@ -158,29 +142,21 @@ def _line(event: Event) -> OrderLine | None:
     return (event.order_id, event.item_id, event.line)
 
 
-def _known_customers(tx: ManagedTransaction, events: Sequence[Event]) -> dict[UserId, UserId]:
-    visitors = {event.visitor_id for event in events if event.visitor_id is not None}
-    return identities.customers_of(tx, visitors) if visitors else {}
-
-
-def _take_back(
-    tx: ManagedTransaction, batch: _Batch, whole_orders: Sequence[Event], last: int
-) -> int:
-    """Store refunds of whole orders, line by line; after the purchases of the same batch."""
-    lines = refunds.lines_of(tx, whole_orders)
-    taken_back = _Batch([], [], [], [], set())
-    _sort_out(tx, taken_back, [line for found in lines.values() for line in found])
-    new = {event.event_id for event in taken_back.new}
-    conflicts = set(taken_back.conflicts)
-    for event in dict.fromkeys(whole_orders):
-        ids = {line.event_id for line in lines[event.event_id]}
-        if not ids:
-            batch.waiting.append(event.event_id)
-        elif ids & new:
-            batch.stored.add(event.event_id)
-        else:
-            (batch.conflicts if ids & conflicts else batch.duplicates).append(event.event_id)
-    return _store(tx, taken_back.new, last)
+def _take_back(tx: ManagedTransaction, new: Sequence[Event], last: int) -> int:
+    """Store what follows for orders that were returned as a whole; returns the last number."""
+    orders = {
+        event.order_id
+        for event in new
+        if event.order_id is not None and event.type in (EventType.PURCHASE, EventType.REFUND)
+    }
+    if not orders or not refunds.any_returned(tx):
+        return last
+    derived = refunds.derive(tx, orders)
+    refunds.change(tx, derived.changed)
+    if derived.new:
+        numbered = list(enumerate(derived.new, start=last + 1))
+        edges.create(tx, edges.EDGES[EventType.REFUND], numbered)
+    return last + len(derived.new)
 
 
 def _store(tx: ManagedTransaction, events: Sequence[Event], before: int) -> int:
@@ -190,15 +166,17 @@ def _store(tx: ManagedTransaction, events: Sequence[Event], before: int) -> int:
     users.meet(tx, _sightings(events))
     items.mention(tx, {event.item_id for event in events if event.item_id is not None})
     devices.note_use(tx, events)
-    by_type: defaultdict[EventType, list[tuple[int, Event]]] = defaultdict(list)
+    by_edge: defaultdict[edges.Edge, list[tuple[int, Event]]] = defaultdict(list)
     for seq, event in enumerate(events, start=before + 1):
-        by_type[event.type].append((seq, event))
-    for type_, numbered in by_type.items():
-        if type_ is EventType.SEARCH:
+        by_edge[edges.edge_of(event)].append((seq, event))
+    for edge, numbered in by_edge.items():
+        if edge.label == "Query":
             _ask(tx, {event.query for _, event in numbered if event.query is not None})
-        elif type_ is EventType.IMPRESSION:
+        elif edge.label == "Impression":
             _show(tx, numbered)
-        edges.create(tx, type_, numbered)
+        elif edge.label == "Order":
+            refunds.mention(tx, (one.order_id for _, one in numbered if one.order_id is not None))
+        edges.create(tx, edge, numbered)
     return before + len(events)
 
 
@@ -215,7 +193,7 @@ def _sightings(events: Sequence[Event]) -> list[users.Sighting]:
         if "bot" in event.flags:
             one.is_bot = True
         if event.consent is not None:
-            one.agreed(event.consent, event.ts)
+            one.agreed(json.loads(event.consent), event.ts, event.source)
         if event.visitor_id is not None:
             visitor = people.setdefault(event.visitor_id, users.Sighting(user_id=event.visitor_id))
             visitor.saw(event.ts)

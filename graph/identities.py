@@ -1,4 +1,4 @@
-"""Who turned out to be whom: a visitor belongs to one customer at a time."""
+"""Who turned out to be whom: a visitor belongs to one customer, whatever was said when."""
 
 from collections.abc import Iterable
 
@@ -6,15 +6,50 @@ from neo4j import ManagedTransaction
 
 from graph.domain.ids import UserId
 
+SAME_PERSON = """
+    CALL (me) {
+        RETURN me AS person
+        UNION
+        MATCH (me)<-[:SAME_AS]-(person:User) RETURN person
+        UNION
+        MATCH (me)-[:SAME_AS]->(person:User) RETURN person
+        UNION
+        MATCH (me)-[:SAME_AS]->(:User)<-[:SAME_AS]-(person:User) RETURN person
+    }
+"""
+"""Part of a query: from a node ``me`` to every node ``person`` that is the same human being."""
 
-def customers_of(tx: ManagedTransaction, visitors: Iterable[UserId]) -> dict[UserId, UserId]:
-    """The customer that each of these visitors turned out to be, where that is known."""
-    rows = tx.run(
+
+def derive(tx: ManagedTransaction, visitors: Iterable[UserId]) -> None:
+    """
+    Point ``SAME_AS`` of these visitors to the customer of their earliest ``identify``.
+
+    The earliest by event time, then by event id, so that the order of arrival decides nothing and
+    a second login on a shared device does not make one person of two (decision 007).
+    """
+    tx.run(
         """
         UNWIND $visitors AS visitor_id
-        MATCH (:User {user_id: visitor_id})-[:SAME_AS]->(customer:User)
-        RETURN visitor_id, customer.user_id AS customer_id
+        MATCH (visitor:User {user_id: visitor_id})-[said:IDENTIFIED]->(customer:User)
+        WITH visitor, said, customer ORDER BY said.ts, said.event_id
+        WITH visitor, head(collect({customer: customer, ts: said.ts, id: said.event_id})) AS first
+        WITH visitor, first.customer AS customer, first.ts AS since, first.id AS event_id
+        OPTIONAL MATCH (visitor)-[old:SAME_AS]->(other:User) WHERE other <> customer
+        DELETE old
+        WITH DISTINCT visitor, customer, since, event_id
+        MERGE (visitor)-[same:SAME_AS]->(customer)
+        SET same.since = since, same.event_id = event_id
         """,
         visitors=sorted(visitors),
-    )
-    return {UserId(row["visitor_id"]): UserId(row["customer_id"]) for row in rows}
+    ).consume()
+
+
+def one_person(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> set[UserId]:
+    """Everybody who is the same person as one of these, they themselves included."""
+    record = tx.run(
+        "UNWIND $user_ids AS user_id MATCH (me:User {user_id: user_id})"
+        + SAME_PERSON
+        + "RETURN collect(DISTINCT person.user_id) AS user_ids",
+        user_ids=sorted(user_ids),
+    ).single(strict=True)
+    return {UserId(user_id) for user_id in record["user_ids"]}

@@ -132,16 +132,20 @@ def popular(
     """
     Items by the weight of what people did with them since then, best first.
 
-    For the time before the first model. It reads every event of the time asked for.
+    For the time before the first model. It reads every event of the time asked for; what bots and
+    staff did is left out.
 
     Args:
         category: only items filed under this path or below it.
     """
     rows = tx.run(
         """
-        MATCH (:User)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
-                        |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
+        MATCH (u:User)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
+                         |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
         WHERE r.ts >= $since_ms AND NOT coalesce('bot' IN r.flags, false)
+          AND NOT coalesce(u.is_bot OR u.is_staff, false)
+          AND (u.kind <> 'visitor' OR NOT EXISTS {
+              MATCH (u)-[:SAME_AS]->(c:User) WHERE c.is_bot OR c.is_staff })
         WITH i, sum($weights[type(r)]) AS weight
         WHERE weight > 0 AND i.is_deleted IS NULL AND NOT coalesce(i.is_hidden, false)
           AND ($category IS NULL OR EXISTS {

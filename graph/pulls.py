@@ -136,6 +136,26 @@ def identities(tx: ManagedTransaction) -> list[tuple[int, int]]:
     return [(visitor, customer) for visitor, customer in record["pairs"]]
 
 
+def left_out(tx: ManagedTransaction) -> list[int]:
+    """``idx`` of bots and staff, and of the visitors they were; nothing is learnt from them."""
+    record = tx.run(
+        """
+        CALL () {
+            MATCH (u:User) WHERE u.is_bot = true RETURN u
+            UNION
+            MATCH (u:User) WHERE u.is_staff = true RETURN u
+        }
+        CALL (u) {
+            RETURN u AS one
+            UNION
+            MATCH (u)<-[:SAME_AS]-(one:User) RETURN one
+        }
+        RETURN collect(DISTINCT one.idx) AS idx
+        """
+    ).single(strict=True)
+    return sorted(record["idx"])
+
+
 @lru_cache(maxsize=len(ITEM_BEHAVIOURS))
 def edges_query(relationship: str) -> str:
     """The query of ``edges``; a type cannot be a parameter, this one comes from our enum."""

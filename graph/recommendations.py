@@ -8,6 +8,7 @@ from neo4j import ManagedTransaction
 
 from graph.domain.events import ITEM_BEHAVIOURS
 from graph.domain.ids import ItemId, UserId
+from graph.identities import SAME_PERSON
 
 RECENT = 200
 """So many of a person's latest events are looked through for a reason."""
@@ -98,15 +99,9 @@ class _Step(NamedTuple):
 def _steps(tx: ManagedTransaction, user_id: UserId) -> list[_Step]:
     """The person's latest steps, the strongest first, then the newest."""
     rows = tx.run(
-        """
-        MATCH (me:User {user_id: $user_id})
-        CALL (me) {
-            RETURN me AS person
-            UNION
-            MATCH (me)<-[:SAME_AS]-(person:User) RETURN person
-            UNION
-            MATCH (me)-[:SAME_AS]->(person:User) RETURN person
-        }
+        "MATCH (me:User {user_id: $user_id})"
+        + SAME_PERSON
+        + """
         MATCH (person)-[r:CLICKED|VIEWED|CARTED|FAVORITED|PURCHASED|REVIEWED|INQUIRED|SHARED]
               ->(seen:Item)
         WITH seen, r ORDER BY r.ts DESC LIMIT $recent

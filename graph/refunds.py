@@ -1,11 +1,25 @@
-"""Turns the refund of a whole order into refunds of its lines."""
+"""
+Refunds of whole orders: a fact of their own, from which refunds of the lines are derived.
 
-from collections.abc import Sequence
+A line's refund follows from what was bought, what was returned as a whole and what was refunded
+line by line, whichever of them came first (decision 008).
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from neo4j import ManagedTransaction
 
 from graph.domain.events import Event, EventType
-from graph.domain.ids import EventId, ItemId
+from graph.domain.ids import EventId, ItemId, UserId
+
+DERIVED = "whole_order"
+"""Flag of a line's refund that follows from the return of its order."""
+
+Explicit = tuple[int | None, int | None]
+"""Quantity and amount that an explicit refund of a line took back, where it said so."""
 
 
 def is_whole_order(event: Event) -> bool:
@@ -13,39 +27,157 @@ def is_whole_order(event: Event) -> bool:
     return event.type is EventType.REFUND and event.item_id is None
 
 
-def lines_of(tx: ManagedTransaction, refunds: Sequence[Event]) -> dict[EventId, list[Event]]:
+@dataclass(frozen=True, slots=True)
+class Derived:
     """
-    One refund per line that the person bought in the order, also as the visitor they were before.
+    What follows for some orders.
 
-    Returns:
-        By id of the refund; an empty list where no such line is known yet.
+    Attributes:
+        new: refunds of lines that the graph has not yet.
+        changed: event id, time, quantity and amount of those that it has otherwise.
     """
+
+    new: list[Event]
+    changed: list[tuple[str, int, int | None, int | None]]
+
+
+def any_returned(tx: ManagedTransaction) -> bool:
+    """Whether any order was ever returned as a whole; the store keeps that number."""
+    record = tx.run("RETURN COUNT { ()-[:RETURNED]->() } AS n").single(strict=True)
+    return bool(record["n"])
+
+
+def mention(tx: ManagedTransaction, order_ids: Iterable[str]) -> None:
+    """Make sure that these orders have a node each."""
+    tx.run(
+        "UNWIND $orders AS order_id MERGE (:Order {order_id: order_id})",
+        orders=sorted(set(order_ids)),
+    ).consume()
+
+
+def derive(tx: ManagedTransaction, order_ids: Collection[str]) -> Derived:
+    """The refunds of lines that follow from the returned ones among these orders."""
+    derived = Derived([], [])
+    returned = _returned(tx, order_ids)
+    if not returned:
+        return derived
+    explicit, have = _refunded(tx, returned)
+    for line in _bought(tx, returned):
+        refund = _refund(line, returned[line["order_id"]], explicit)
+        stored = have.get(refund.event_id)
+        if stored is None:
+            derived.new.append(refund)
+        elif stored != (refund.ts, refund.quantity, refund.amount_minor):
+            derived.changed.append(
+                (refund.event_id, refund.ts, refund.quantity, refund.amount_minor)
+            )
+    return derived
+
+
+def change(tx: ManagedTransaction, changed: list[tuple[str, int, int | None, int | None]]) -> None:
+    """Bring refunds of lines that are stored up to date."""
+    if not changed:
+        return
+    tx.run(
+        """
+        UNWIND $rows AS row
+        MATCH ()-[refund:REFUNDED {event_id: row[0]}]->()
+        SET refund.ts = row[1], refund.quantity = row[2], refund.amount_minor = row[3]
+        """,
+        rows=[list(row) for row in changed],
+    ).consume()
+
+
+def _returned(tx: ManagedTransaction, order_ids: Collection[str]) -> dict[str, Any]:
+    """The earliest return of each of the orders that were returned."""
     rows = tx.run(
         """
-        UNWIND $refunds AS refund
-        MATCH (buyer)-[p:PURCHASED {order_id: refund[1]}]->(i)
-        WHERE buyer.user_id = refund[2]
-           OR EXISTS { (buyer)-[:SAME_AS]-(:User {user_id: refund[2]}) }
-        RETURN refund[0] AS refund_id, i.item_id AS item_id, p.line AS line,
-               p.quantity AS quantity, p.amount_minor AS amount_minor,
-               p.price_minor AS price_minor, p.currency AS currency
-        ORDER BY refund_id, line, item_id
+        UNWIND $orders AS order_id
+        MATCH (:Order {order_id: order_id})<-[r:RETURNED]-()
+        WITH order_id, r ORDER BY r.ts, r.event_id
+        WITH order_id, head(collect(r)) AS first
+        RETURN order_id, first.ts AS ts, first.received_ts AS received_ts, first.source AS source
         """,
-        refunds=[[one.event_id, one.order_id, one.user_id] for one in refunds],
+        orders=sorted(order_ids),
     )
-    by_id = {one.event_id: one for one in refunds}
-    lines: dict[EventId, list[Event]] = {event_id: [] for event_id in by_id}
-    for row in rows:
-        refund = by_id[row["refund_id"]]
-        place = "" if row["line"] is None else row["line"]
-        line = refund._replace(
-            event_id=EventId(f"{refund.event_id}|{place}|{row['item_id']}"),
-            item_id=ItemId(row["item_id"]),
-            line=row["line"],
-            quantity=row["quantity"],
-            amount_minor=row["amount_minor"],
-            price_minor=row["price_minor"],
-            currency=row["currency"],
+    return {row["order_id"]: row for row in rows}
+
+
+def _bought(tx: ManagedTransaction, order_ids: Iterable[str]) -> list[Any]:
+    return list(
+        tx.run(
+            """
+            UNWIND $orders AS order_id
+            MATCH (buyer)-[p:PURCHASED {order_id: order_id}]->(i)
+            RETURN order_id, buyer.user_id AS user_id, i.item_id AS item_id,
+                   p.event_id AS event_id, p.line AS line, p.quantity AS quantity,
+                   p.amount_minor AS amount_minor, p.price_minor AS price_minor,
+                   p.currency AS currency, coalesce('bot' IN p.flags, false) AS is_bot
+            ORDER BY event_id
+            """,
+            orders=sorted(order_ids),
         )
-        lines[refund.event_id].append(line)
-    return lines
+    )
+
+
+def _refunded(
+    tx: ManagedTransaction, order_ids: Iterable[str]
+) -> tuple[dict[tuple[str, str, int | None], list[Explicit]], dict[str, tuple[Any, ...]]]:
+    """What was refunded line by line, by line; and what was derived before, by event id."""
+    rows = tx.run(
+        """
+        UNWIND $orders AS order_id
+        MATCH ()-[r:REFUNDED {order_id: order_id}]->(i)
+        RETURN order_id, i.item_id AS item_id, r.line AS line, r.event_id AS event_id, r.ts AS ts,
+               r.quantity AS quantity, r.amount_minor AS amount_minor,
+               coalesce($derived IN r.flags, false) AS is_derived
+        """,
+        orders=sorted(order_ids),
+        derived=DERIVED,
+    )
+    explicit: defaultdict[tuple[str, str, int | None], list[Explicit]] = defaultdict(list)
+    derived: dict[str, tuple[Any, ...]] = {}
+    for row in rows:
+        if row["is_derived"]:
+            derived[row["event_id"]] = (row["ts"], row["quantity"], row["amount_minor"])
+        else:
+            place = (row["order_id"], row["item_id"], row["line"])
+            explicit[place].append((row["quantity"], row["amount_minor"]))
+    return explicit, derived
+
+
+def _refund(
+    line: Any, returned: Any, explicit: dict[tuple[str, str, int | None], list[Explicit]]
+) -> Event:
+    places = {(line["order_id"], line["item_id"], number) for number in (line["line"], None)}
+    before = [one for place in places for one in explicit.get(place, ())]
+    quantity, amount = _left(line["quantity"], line["amount_minor"], before)
+    return Event(
+        event_id=EventId(f"{line['event_id']}|refund"),
+        type=EventType.REFUND,
+        user_id=UserId(line["user_id"]),
+        ts=returned["ts"],
+        received_ts=returned["received_ts"],
+        source=returned["source"],
+        item_id=ItemId(line["item_id"]),
+        order_id=line["order_id"],
+        line=line["line"],
+        quantity=quantity,
+        amount_minor=amount,
+        price_minor=line["price_minor"],
+        currency=line["currency"],
+        flags=("bot", DERIVED) if line["is_bot"] else (DERIVED,),
+    )
+
+
+def _left(
+    quantity: int | None, amount: int | None, before: list[Explicit]
+) -> tuple[int | None, int | None]:
+    """Quantity and amount of a line after its explicit refunds; one without quantity took all."""
+    if not before:
+        return quantity, amount
+    pieces, sums = zip(*before, strict=True)
+    if quantity is None or None in pieces or sum(pieces) >= quantity:
+        return 0, None if amount is None else 0
+    is_told = amount is not None and None not in sums
+    return quantity - sum(pieces), max(0, amount - sum(sums)) if is_told else None

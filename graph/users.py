@@ -1,9 +1,9 @@
 """People: who they are, what they agreed to, where they stand in the model's space."""
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from neo4j import ManagedTransaction
 
@@ -12,6 +12,21 @@ from graph.domain.ids import UserId
 from graph.domain.models import Slot
 
 PURPOSES = ("collection", "personalisation", "marketing")
+STATES = ("granted", "unknown", "denied")
+"""What can be said of a purpose; of two that were said at one time the later one here counts."""
+
+
+class Said(NamedTuple):
+    """
+    One telling of consent; the greater of two counts.
+
+    Attributes:
+        state: place in ``STATES``.
+    """
+
+    ts: int
+    state: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +45,7 @@ class Person:
     consent: dict[str, str]
     embedding: list[float] | None
     is_bot: bool = False
+    is_staff: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,31 +57,47 @@ class Sighting:
     last_ts: int | None = None
     ref: str | None = None
     is_bot: bool = False
-    consent: dict[str, str] = field(default_factory=dict)
-    consent_ts: int = -1
+    consent: dict[str, "Said"] = field(default_factory=dict)
 
     def saw(self, ts: int) -> None:
         """Stretch the time between first and last sight."""
         self.first_ts = ts if self.first_ts is None else min(self.first_ts, ts)
         self.last_ts = ts if self.last_ts is None else max(self.last_ts, ts)
 
-    def agreed(self, consent_json: str, ts: int) -> None:
-        """Keep what the newest event says about consent."""
-        if ts >= self.consent_ts:
-            said = json.loads(consent_json)
-            self.consent |= {p: said[p] for p in PURPOSES if isinstance(said.get(p), str)}
-            self.consent_ts = ts
+    def agreed(self, said: Mapping[str, Any], ts: int, source: str) -> None:
+        """Keep what the newest telling says, purpose by purpose."""
+        for purpose in PURPOSES:
+            state = said.get(purpose)
+            if isinstance(state, str):
+                told = Said(ts, STATES.index(state), source)
+                self.consent[purpose] = max(self.consent.get(purpose, told), told)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a person said of one purpose: the state, when (milliseconds UTC), and where."""
+
+    state: str
+    at_ms: int
+    source: str
 
 
 def person(tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None) -> Person | None:
-    """A person, with their vector in ``slot``; ``None`` if nobody has that id."""
+    """
+    A person, with their vector in ``slot``; ``None`` if nobody has that id.
+
+    What the customer denied whom a visitor turned out to be, is denied for the visitor as well.
+    """
     record = tx.run(
         """
         MATCH (u:User {user_id: $user_id})
-        RETURN u.kind AS kind, coalesce(u.is_bot, false) AS is_bot,
-               u.consent_collection AS collection,
-               u.consent_personalisation AS personalisation,
-               u.consent_marketing AS marketing,
+        OPTIONAL MATCH (u)-[:SAME_AS]->(c:User)
+        RETURN u.kind AS kind,
+               coalesce(u.is_bot, false) OR coalesce(c.is_bot, false) AS is_bot,
+               coalesce(u.is_staff, false) OR coalesce(c.is_staff, false) AS is_staff,
+               [u.consent_collection, c.consent_collection] AS collection,
+               [u.consent_personalisation, c.consent_personalisation] AS personalisation,
+               [u.consent_marketing, c.consent_marketing] AS marketing,
                CASE $slot WHEN 'blue' THEN u.embedding_blue
                           WHEN 'green' THEN u.embedding_green END AS embedding
         """,
@@ -77,10 +109,97 @@ def person(tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None) -> Per
     return Person(
         user_id=user_id,
         kind=record["kind"],
-        consent={p: record[p] for p in PURPOSES if record[p] is not None},
+        consent={p: _strictest(record[p]) for p in PURPOSES if any(record[p])},
         embedding=record["embedding"],
         is_bot=record["is_bot"],
+        is_staff=record["is_staff"],
     )
+
+
+def _strictest(said: Sequence[str | None]) -> str:
+    if "denied" in said:
+        return "denied"
+    return next(state for state in said if state is not None)
+
+
+def consents(tx: ManagedTransaction, user_id: UserId) -> dict[str, Consent]:
+    """What a person said themselves, by purpose; empty for somebody who is not known."""
+    record = tx.run(
+        """
+        MATCH (u:User {user_id: $user_id})
+        UNWIND $purposes AS purpose
+        RETURN collect([purpose, u['consent_' + purpose], u['consent_' + purpose + '_at'],
+                        u['consent_' + purpose + '_source']]) AS said
+        """,
+        user_id=user_id,
+        purposes=list(PURPOSES),
+    ).single(strict=True)
+    return {
+        purpose: Consent(state=state, at_ms=at_ms or 0, source=source or "")
+        for purpose, state, at_ms, source in record["said"]
+        if state is not None
+    }
+
+
+def denied(tx: ManagedTransaction) -> dict[str, list[UserId]]:
+    """Everybody who denied something, by purpose; with the visitors they were before."""
+    return {
+        purpose: [UserId(row["user_id"]) for row in tx.run(_everybody_who_denied(purpose))]
+        for purpose in PURPOSES
+    }
+
+
+def denials(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, frozenset[str]]:
+    """What is denied for each of these, also by the customer they are; and for their visitors."""
+    rows = tx.run(
+        """
+        UNWIND $user_ids AS user_id
+        MATCH (told:User {user_id: user_id})
+        CALL (told) {
+            RETURN told AS u
+            UNION
+            MATCH (told)<-[:SAME_AS]-(u:User) RETURN u
+        }
+        OPTIONAL MATCH (u)-[:SAME_AS]->(c:User)
+        RETURN DISTINCT u.user_id AS user_id,
+               [p IN $purposes WHERE u['consent_' + p] = 'denied' OR c['consent_' + p] = 'denied']
+               AS purposes
+        """,
+        user_ids=sorted(user_ids),
+        purposes=list(PURPOSES),
+    )
+    return {UserId(row["user_id"]): frozenset(row["purposes"]) for row in rows}
+
+
+def set_flags(
+    tx: ManagedTransaction,
+    user_id: UserId,
+    *,
+    is_staff: bool | None = None,
+    is_bot: bool | None = None,
+) -> None:
+    """Say that somebody is (or is not) staff or a bot; what is not said stays."""
+    meet(tx, [Sighting(user_id=user_id)])
+    tx.run(
+        """
+        MATCH (u:User {user_id: $user_id})
+        SET u.is_staff = coalesce($is_staff, u.is_staff), u.is_bot = coalesce($is_bot, u.is_bot)
+        """,
+        user_id=user_id,
+        is_staff=is_staff,
+        is_bot=is_bot,
+    ).consume()
+
+
+def flag_counts(tx: ManagedTransaction) -> dict[str, int]:
+    """How many people are bots, and how many are staff."""
+    record = tx.run(
+        """
+        RETURN COUNT { (u:User) WHERE u.is_bot } AS bots,
+               COUNT { (u:User) WHERE u.is_staff } AS staff
+        """
+    ).single(strict=True)
+    return {"bots": record["bots"], "staff": record["staff"]}
 
 
 def refs(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, str | None]:
@@ -97,14 +216,21 @@ def refs(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, str
 
 
 def set_consent(
-    tx: ManagedTransaction, user_id: UserId, purposes: dict[str, str], *, now_ms: int
+    tx: ManagedTransaction,
+    user_id: UserId,
+    purposes: dict[str, str],
+    *,
+    now_ms: int,
+    source: str = "api",
 ) -> None:
     """
     Store what a person agreed to; a purpose that is not named stays as it was.
 
     What was said at a later time than ``now_ms`` wins. The person need not be known yet.
     """
-    meet(tx, [Sighting(user_id=user_id, consent=dict(purposes), consent_ts=now_ms)])
+    sighting = Sighting(user_id=user_id)
+    sighting.agreed(purposes, now_ms, source)
+    meet(tx, [sighting])
 
 
 def meet(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
@@ -176,19 +302,39 @@ def _note(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
 
 
 def _agree(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
-    if not sightings:
-        return
-    tx.run(
-        """
+    for purpose in PURPOSES:
+        rows = [
+            [one.user_id, said.ts, STATES[said.state], said.source, said.state]
+            for one in sightings
+            if (said := one.consent.get(purpose)) is not None
+        ]
+        if rows:
+            tx.run(_agreement(purpose), rows=rows, states=list(STATES)).consume()
+
+
+@lru_cache(maxsize=len(PURPOSES))
+def _agreement(purpose: str) -> str:
+    # Names of properties cannot be parameters; these come from PURPOSES.
+    name = f"u.consent_{purpose}"
+    return f"""
         UNWIND $rows AS row
-        MATCH (u:User {user_id: row[0]}) WHERE coalesce(u.consent_at, -1) <= row[1]
-        SET u.consent_at = row[1],
-            u.consent_collection = coalesce(row[2], u.consent_collection),
-            u.consent_personalisation = coalesce(row[3], u.consent_personalisation),
-            u.consent_marketing = coalesce(row[4], u.consent_marketing)
-        """,
-        rows=[
-            [s.user_id, s.consent_ts, *(s.consent.get(purpose) for purpose in PURPOSES)]
-            for s in sightings
-        ],
-    ).consume()
+        MATCH (u:User {{user_id: row[0]}})
+        WITH u, row, coalesce({name}_at, -1) AS at,
+             head([k IN range(0, 2) WHERE $states[k] = {name}]) AS state
+        WHERE at < row[1] OR (at = row[1] AND (coalesce(state, -1) < row[4]
+              OR (state = row[4] AND coalesce({name}_source, '') < row[3])))
+        SET {name} = row[2], {name}_at = row[1], {name}_source = row[3]
+    """
+
+
+@lru_cache(maxsize=len(PURPOSES))
+def _everybody_who_denied(purpose: str) -> str:
+    return f"""
+        MATCH (u:User {{consent_{purpose}: 'denied'}})
+        CALL (u) {{
+            RETURN u AS one
+            UNION
+            MATCH (u)<-[:SAME_AS]-(one:User) RETURN one
+        }}
+        RETURN DISTINCT one.user_id AS user_id
+    """

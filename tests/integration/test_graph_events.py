@@ -82,7 +82,7 @@ def test_the_first_telling_stays_where_contents_differ(
         recorded = graph.write(events.record, [other])
     assert recorded.conflicts == ("e1",)
     assert graph.read(known_events.known, [EventId("e1")]) == {
-        EventId("e1"): known_events.content(first)
+        EventId("e1"): known_events.telling(first)
     }
 
 
@@ -169,21 +169,6 @@ def identified(event_id: str, customer: UserId = ANNA) -> Event:
     return told(event_id, EventType.IDENTIFY, item_id=None, user_id=customer, visitor_id=VISITOR)
 
 
-def test_a_visitor_belongs_to_one_customer(graph: Graph) -> None:
-    assert graph.write(events.record, [identified("x1")]).stored == {"x1"}
-    assert graph.write(events.record, [identified("x1")]).duplicates == ("x1",)
-    assert graph.write(events.record, [identified("x2")]).duplicates == ("x2",)
-    other = graph.write(events.record, [identified("x3", UserId("c_bob"))])
-    assert other.conflicts == ("x3",)
-    rows = stored(graph, "MATCH (v)-[s:SAME_AS]->(c) RETURN v.user_id AS v, c.user_id AS c")
-    assert rows == [{"v": VISITOR, "c": ANNA}]
-
-
-def test_two_customers_for_a_visitor_in_one_batch_conflict(graph: Graph) -> None:
-    batch = [identified("x1"), identified("x2", UserId("c_bob"))]
-    assert graph.write(events.record, batch).conflicts == ("x2",)
-
-
 def test_history_is_newest_first_and_includes_the_visitor_they_were(graph: Graph) -> None:
     graph.write(
         events.record,
@@ -205,43 +190,6 @@ def test_history_is_newest_first_and_includes_the_visitor_they_were(graph: Graph
     assert graph.read(events.history, UserId("c_nobody"), since_ms=0, limit=5) == []
 
 
-def refunded(event_id: str, **changes: Any) -> Event:
-    return told(event_id, EventType.REFUND, **({"order_id": "o1", "item_id": None} | changes))
-
-
-def test_the_refund_of_an_order_takes_back_each_line(graph: Graph) -> None:
-    lines = [
-        bought("a", quantity=2, amount_minor=500, user_id=VISITOR),
-        bought("b", line=2, item_id=ItemId("B")),
-        bought("c", order_id="o2"),
-        identified("x1"),
-    ]
-    recorded = graph.write(events.record, [*lines, refunded("r1", ts=9000)])
-    assert "r1" in recorded.stored
-    rows = stored(
-        graph,
-        "MATCH (u)-[r:REFUNDED]->(i) RETURN u.user_id AS u, i.item_id AS i, r.line AS line, "
-        "r.amount_minor AS paid, r.ts AS ts ORDER BY i",
-    )
-    assert rows == [
-        {"u": ANNA, "i": "A", "line": 1, "paid": 500, "ts": 9000},
-        {"u": ANNA, "i": "B", "line": 2, "paid": None, "ts": 9000},
-    ]
-    assert graph.write(events.record, [refunded("r1", ts=9000)]).duplicates == ("r1",)
-    assert graph.read(pulls.last_seq) == recorded.last_seq
-
-
-def test_a_refund_before_its_purchase_waits(graph: Graph) -> None:
-    assert graph.write(events.record, [refunded("r1")]).waiting == ("r1",)
-    graph.write(events.record, [bought("a", user_id=UserId("c_bob"))])
-    assert graph.write(events.record, [refunded("r1")]).waiting == ("r1",), "not their order"
-
-
-def test_the_refund_of_a_line_needs_no_purchase(graph: Graph) -> None:
-    recorded = graph.write(events.record, [refunded("r1", item_id=ItemId("A"), line=1)])
-    assert recorded.stored == {"r1"}
-
-
 def test_a_failing_batch_leaves_nothing_behind(graph: Graph) -> None:
     with pytest.raises(ZeroDivisionError):
         graph.write(lambda tx: events.record(tx, [told("e1")]) and 1 / 0)
@@ -250,13 +198,19 @@ def test_a_failing_batch_leaves_nothing_behind(graph: Graph) -> None:
     assert graph.write(events.record, [told("e1")]).last_seq == 1
 
 
-def test_consent_of_an_event_reaches_the_person_and_the_newest_wins(graph: Graph) -> None:
+def test_consent_of_an_event_reaches_the_person_and_the_newest_wins_per_purpose(
+    graph: Graph,
+) -> None:
     graph.write(events.record, [told("e1", ts=50, consent='{"marketing":"denied"}')])
     late = told("e2", ts=10, consent='{"marketing":"granted","collection":"granted"}')
     graph.write(events.record, [late])
     person = graph.read(users.person, ANNA, slot=None)
     assert person is not None
-    assert person.consent == {"marketing": "denied"}
+    assert person.consent == {"marketing": "denied", "collection": "granted"}
+    assert graph.read(users.consents, ANNA) == {
+        "marketing": users.Consent(state="denied", at_ms=50, source="web"),
+        "collection": users.Consent(state="granted", at_ms=10, source="web"),
+    }
 
 
 def test_an_empty_batch_is_no_trouble(graph: Graph) -> None:

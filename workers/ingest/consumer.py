@@ -11,12 +11,10 @@ import structlog
 
 from graph import leases
 from graph.client import Graph
-from graph.domain.events import Event
 from graph.errors import GraphError, GraphUnavailable, LeaseLost
 from graph.rehearsal import rehearse
 from workers.ingest.reader import Batch, Reader
 from workers.ingest.settings import IngestSettings
-from workers.ingest.waiting import WaitingRefunds
 from workers.ingest.writer import LEASE_NAME, Stopped, Writer, Written
 from workers.intake.deadletters import DeadLetters, of_event
 from workers.intake.errors import StreamUnavailable
@@ -55,7 +53,6 @@ class Consumer:
         self._writer = Writer(graph, settings, should_stop=self._stopping.is_set)
         self._online = OnlineState(redis_url)
         self._letters = DeadLetters(redis_url)
-        self._waiting = WaitingRefunds(redis_url)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._renew_at = 0.0
 
@@ -130,7 +127,6 @@ class Consumer:
             accepted=written.stored,
             duplicate=written.duplicates,
             conflict=len(written.conflicts),
-            waiting=len(written.waiting),
             refused=len(written.refused),
             duration_ms=int(1_000 * (time.perf_counter() - started)),
         )
@@ -146,16 +142,6 @@ class Consumer:
         )
         if letters:
             self._letters.add(letters)
-        if written.waiting:
-            self._waiting.keep([e for e in batch.events if e.event_id in written.waiting])
-        self._apply_waiting(batch.events)
-
-    def _apply_waiting(self, events: list[Event]) -> None:
-        due = self._waiting.due(events)
-        if due:
-            late = self._writer.write(due)
-            self._waiting.drop(e for e in due if e.event_id not in late.waiting)
-            self._online.remember(due)
 
     def _take_lease(self) -> bool:
         try:

@@ -27,14 +27,13 @@ class Written:
     What became of a batch.
 
     Attributes:
-        conflicts, waiting: ids of events the graph did not take, or not yet.
+        conflicts: ids of events that the graph has with other content.
         refused: events that the graph cannot take at all, with the reason.
     """
 
     stored: int = 0
     duplicates: int = 0
     conflicts: set[EventId] = field(default_factory=set)
-    waiting: set[EventId] = field(default_factory=set)
     refused: list[tuple[Event, str]] = field(default_factory=list)
 
 
@@ -94,7 +93,6 @@ class Writer:
                 written.stored += _count(recorded.stored)
                 written.duplicates += len(recorded.duplicates)
                 written.conflicts.update(recorded.conflicts)
-                written.waiting.update(recorded.waiting)
                 return
 
     def _write_halves(self, events: Sequence[Event], written: Written) -> None:

@@ -78,7 +78,18 @@ def test_a_sighting_stretches_and_keeps_the_newest_consent() -> None:
     one = users.Sighting(user_id=UserId("c_1"))
     for ts in (5, 2, 9):
         one.saw(ts)
-    one.agreed('{"marketing": "denied", "other": "granted"}', 9)
-    one.agreed('{"marketing": "granted"}', 5)
+    one.agreed({"marketing": "denied", "other": "granted"}, 9, "web")
+    one.agreed({"marketing": "granted", "collection": "granted"}, 5, "app")
     assert (one.first_ts, one.last_ts) == (2, 9)
-    assert one.consent == {"marketing": "denied"}
+    assert one.consent == {
+        "marketing": users.Said(9, users.STATES.index("denied"), "web"),
+        "collection": users.Said(5, users.STATES.index("granted"), "app"),
+    }
+
+
+@pytest.mark.parametrize("said", [("denied", "granted"), ("granted", "denied")])
+def test_of_two_things_said_at_one_time_the_stricter_counts(said: tuple[str, str]) -> None:
+    one = users.Sighting(user_id=UserId("c_1"))
+    for state in said:
+        one.agreed({"marketing": state}, 9, "web")
+    assert users.STATES[one.consent["marketing"].state] == "denied"
