@@ -9,11 +9,22 @@ from pydantic import ValidationError
 
 from workers.intake import faults
 from workers.intake.attributes import attributes_text
-from workers.intake.lines import Stamp, events_of
+from workers.intake.bots import is_robot
+from workers.intake.clocks import Clock, Sample
+from workers.intake.lines import Person, Stamp, events_of, person_of
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Checked, Fault, Kept, RowResult, Status
-from workers.intake.schema import EVENT, EVENTS, EventBase
-from workers.intake.times import clocked
+from workers.intake.rows import (
+    NOTHING_SEEN,
+    Caller,
+    Checked,
+    Fault,
+    Kept,
+    RowResult,
+    Seen,
+    Status,
+)
+from workers.intake.schema import EVENT, EVENTS, ContextIn, EventBase
+from workers.intake.times import Moment, clocked
 
 MAX_ROW_BYTES = 64 * 1024
 _RENEWED = ("sent_at", "received_at")
@@ -39,6 +50,8 @@ class Door:
         received_ms: int,
         imported: bool = False,
         body_bytes: int | None = None,
+        caller: Caller | None = None,
+        seen: Seen = NOTHING_SEEN,
     ) -> Checked:
         """
         Check a list of raw rows.
@@ -50,9 +63,11 @@ class Door:
             imported: history, which counts as received when it happened.
             body_bytes: size of the body that held all rows; when it is small, no row needs
                 to be measured.
+            caller: who sends them.
+            seen: what the stores know about their people and devices.
         """
-        checked = Checked([], [], [], list(rows), received_ms)
-        one = _OneList(self._pseudonyms, checked, default_source, imported)
+        checked = Checked([], [], [], list(rows), received_ms, default_source)
+        one = _OneList(self._pseudonyms, checked, caller, imported, seen)
         if body_bytes is None or body_bytes > self._max_row_bytes:
             one.max_row_bytes = self._max_row_bytes
         for index, (raw, parsed) in enumerate(zip(rows, _parsed(rows), strict=True)):
@@ -79,60 +94,136 @@ class _OneList:
     """The work on one list of rows: knows what the earlier rows of the list said."""
 
     def __init__(
-        self, pseudonyms: Pseudonyms, checked: Checked, default_source: str, imported: bool
+        self,
+        pseudonyms: Pseudonyms,
+        checked: Checked,
+        caller: Caller | None,
+        imported: bool,
+        seen: Seen,
     ) -> None:
         self.max_row_bytes: int | None = None
         self._pseudonyms = pseudonyms
         self._checked = checked
-        self._default_source = default_source
+        self._received_ms = checked.received_ms
         self._imported = imported
+        self._told = seen
         self._seen: dict[str, bytes] = {}
         self._key = pseudonyms.fingerprint_key[:16]
+        self._paces = caller is not None and caller.is_browser
+        self._is_robot = self._paces and (
+            caller is None or not caller.user_agent or is_robot(caller.user_agent)
+        )
 
     def result(self, index: int, raw: Any, parsed: EventBase | ValidationError) -> RowResult:
         """What becomes of one row; an accepted one leaves its events in the list."""
         if isinstance(parsed, ValidationError):
             return _refused(index, raw, _all_faults(raw, parsed))
         content = _content(raw)
+        event_id = parsed.event_id
         wrong, attributes = self._wrong(raw, parsed, content)
         if wrong:
-            return RowResult(index, parsed.event_id, Status.REJECTED, wrong)
-        ts, flag = clocked(
-            parsed.event_time, received_ms=self._checked.received_ms, imported=self._imported
-        )
-        source = parsed.source or self._default_source
-        key = f"{source}|{parsed.event_id}"
+            return RowResult(index, event_id, Status.REJECTED, wrong)
+        source = parsed.source or self._checked.source
+        key = f"{source}|{event_id}"
         fingerprint = blake2b(content, digest_size=8, key=self._key).digest()
         known = self._seen.setdefault(key, fingerprint)
         if known is not fingerprint:
             status = Status.DUPLICATE if known == fingerprint else Status.CONFLICT
-            return RowResult(index, parsed.event_id, status)
-        if ts is None:
-            out_of_range = (Fault("time_out_of_range", "event_time"),)
-            return RowResult(index, parsed.event_id, Status.QUARANTINED, out_of_range)
-        received_ms = ts if self._imported else self._checked.received_ms
-        flags = () if flag is None else (flag,)
-        stamp = Stamp(source, ts, received_ms, flags, attributes)
-        events = events_of(parsed, stamp, self._pseudonyms)
-        first = len(self._checked.events)
-        self._checked.kept.append(Kept(index, key, fingerprint, first, len(events)))
-        self._checked.events.extend(events)
-        return RowResult(index, parsed.event_id, Status.ACCEPTED)
+            return RowResult(index, event_id, status)
+        person = person_of(parsed, self._pseudonyms)
+        if person.user_id in self._told.denied and not _grants(parsed):
+            return RowResult(index, event_id, Status.REJECTED, _DENIED)
+        moment = self._moment(parsed, person.device_id)
+        if moment.ts is None:
+            return RowResult(index, event_id, Status.QUARANTINED, _OUT_OF_RANGE)
+        mark = int.from_bytes(fingerprint[:4])
+        flags = self._flags(parsed, person, moment.flags)
+        received_ms = moment.ts if self._imported else self._received_ms
+        stamp = Stamp(source, moment, received_ms, flags, attributes, mark)
+        events = events_of(parsed, stamp, person)
+        checked = self._checked
+        checked.kept.append(Kept(index, key, fingerprint, len(checked.events), len(events)))
+        checked.events.extend(events)
+        self._note(parsed, person)
+        return RowResult(index, event_id, Status.ACCEPTED)
 
     def _wrong(
         self, raw: Any, parsed: EventBase, content: bytes
     ) -> tuple[tuple[Fault, ...], str | None]:
-        if parsed.consent is not None and parsed.consent.collection == "denied":
+        if parsed.consent is not None and parsed.consent.collection in ("denied", "unknown"):
             return (Fault("no_consent", "consent.collection"),), None
         if self.max_row_bytes is not None and len(content) > self.max_row_bytes:
             return (Fault("row_too_large"),), None
-        found = tuple(faults.between_fields(raw))
+        found = tuple(faults.between_fields(raw)) if _needs_a_look(parsed) else ()
         if parsed.attributes is None:
             return found, None
         attributes = attributes_text(parsed.attributes)
         if isinstance(attributes, Fault):
             return (*found, attributes), None
         return found, attributes
+
+    def _moment(self, parsed: EventBase, device_id: str | None) -> Moment:
+        clock: Clock | None = None
+        if parsed.sent_at is not None and device_id is not None and not self._imported:
+            clock = self._told.clocks.get(device_id)
+            sample = self._checked.samples.get(device_id)
+            late_by = self._received_ms - parsed.sent_at
+            if sample is None:
+                self._checked.samples[device_id] = Sample(late_by, parsed.event_time)
+            else:
+                sample.add(late_by, parsed.event_time)
+        return clocked(
+            parsed.event_time,
+            received_ms=self._received_ms,
+            imported=self._imported,
+            clock=clock,
+        )
+
+    def _flags(self, parsed: EventBase, person: Person, flags: tuple[str, ...]) -> tuple[str, ...]:
+        context = parsed.context
+        if (
+            self._is_robot
+            or (person.device_id or person.user_id) in self._told.robots
+            or (context is not None and _is_driven(context))
+        ):
+            return (*flags, "bot")
+        return flags
+
+    def _note(self, parsed: EventBase, person: Person) -> None:
+        checked = self._checked
+        if not _grants(parsed):
+            checked.people.add(person.user_id)
+        if parsed.consent is not None:
+            for purpose in ("personalisation", "marketing"):
+                if getattr(parsed.consent, purpose) == "denied":
+                    checked.denials.add((purpose, person.user_id))
+        if self._paces:
+            pace = person.device_id or person.user_id
+            checked.paces[pace] = checked.paces.get(pace, 0) + 1
+
+
+_DENIED = (Fault("no_consent", None),)
+_OUT_OF_RANGE = (Fault("time_out_of_range", "event_time"),)
+_LOOKED_AT = frozenset({"price_minor", "amount_minor", "currency", "lines"})
+
+
+def _needs_a_look(parsed: EventBase) -> bool:
+    """Whether a rule between fields can be broken at all."""
+    return (
+        (parsed.user_id is None and parsed.anonymous_id is None)
+        or parsed.event_type == "purchase"
+        or not _LOOKED_AT.isdisjoint(parsed.model_fields_set)
+    )
+
+
+def _grants(parsed: EventBase) -> bool:
+    return parsed.consent is not None and parsed.consent.collection == "granted"
+
+
+def _is_driven(context: ContextIn) -> bool:
+    return context.automated is True or (
+        context.user_agent is not None and is_robot(context.user_agent)
+    )
 
 
 def _content(raw: Any) -> bytes:

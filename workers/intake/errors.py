@@ -5,6 +5,7 @@ IntakeError
 ├── BodyMalformed        the request body is not JSON, or holds no rows
 ├── StreamUnavailable    the event stream is away: nothing was stored, try again later
 │   └── StreamFull       it is there, but too much is waiting to be written to the graph
+├── QuotaExceeded        the key sent more than it may; try again later
 ├── RefUnreadable        an encrypted id was not made with this key
 └── UnknownDeadLetter    no dead letter has that id
 """
@@ -36,6 +37,19 @@ class StreamFull(StreamUnavailable):
 
     def __init__(self) -> None:
         super().__init__("too much waits to be written to the graph", retry_after_s=5)
+
+
+class QuotaExceeded(IntakeError):
+    """
+    The key sent more than it may; nothing was stored.
+
+    Attributes:
+        retry_after_s: when the time it is counted over ends.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("this key has sent as many events as it may for now")
+        self.retry_after_s = retry_after_s
 
 
 class RefUnreadable(IntakeError):

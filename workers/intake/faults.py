@@ -6,17 +6,13 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from graph.domain.events import EventType
 from workers.intake.rows import Fault
 
 _OURS = frozenset({"invalid_id", "id_too_long", "invalid_time", "time_without_zone"})
 _MONEY = frozenset({"price_minor", "amount_minor", "currency"})
 _TEXT_ERRORS = frozenset({"string_unicode", "string_too_long", "string_pattern_mismatch"})
-_TYPE_WORDS = frozenset(
-    {
-        "impression", "click", "view", "cart", "uncart", "favorite", "unfavorite", "purchase",
-        "refund", "review", "inquiry", "share", "search", "identify",
-    }
-)  # fmt: skip
+_TYPE_WORDS = frozenset(EventType)
 
 
 def of_validation(error: ValidationError, row: Mapping[str, Any]) -> tuple[Fault, ...]:

@@ -4,11 +4,13 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from workers.intake.consent import ConsentCopy
 from workers.intake.deadletters import DeadLetter, DeadLetters, event_of, raw_row
 from workers.intake.door import Door
 from workers.intake.errors import RefUnreadable
+from workers.intake.intake import Intake
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Status
+from workers.intake.rows import Caller, Status
 from workers.intake.stream import EventStream
 
 
@@ -26,8 +28,9 @@ class Replay:
 
     def __init__(self, redis_url: str, pseudonyms: Pseudonyms) -> None:
         self._letters = DeadLetters(redis_url)
-        self._stream = EventStream(redis_url)  # no pseudonyms: what fails again stays where it is
-        self._door = Door(pseudonyms)
+        stream = EventStream(redis_url)  # no pseudonyms: what fails again stays where it is
+        self._stream = stream
+        self._intake = Intake(Door(pseudonyms), stream, consent=ConsentCopy(redis_url))
         self._pseudonyms = pseudonyms
 
     def send(self, letter: DeadLetter, *, now_ms: int, payload: str | None = None) -> Outcome:
@@ -54,9 +57,8 @@ class Replay:
             self._stream.append([event_of(letter)])
             return None
         row = raw_row(letter, self._pseudonyms)
-        checked = self._door.check([row], default_source="replay", received_ms=now_ms)
-        result = checked.rows[0]
-        if result.status is not Status.ACCEPTED:
-            return result.code or result.status.value
-        self._stream.append(checked.events)
-        return None
+        caller = Caller(letter.source or "replay")
+        result = self._intake.take([row], caller, received_ms=now_ms)[0]
+        if result.status in (Status.ACCEPTED, Status.DUPLICATE):
+            return None
+        return result.code or result.status.value

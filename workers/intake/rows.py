@@ -1,10 +1,13 @@
 """What the door says about each row, in the order in which the rows came."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from graph.domain.events import Event
+from graph.domain.ids import UserId
+from workers.intake.clocks import Clock, Sample
 
 
 class Status(StrEnum):
@@ -25,7 +28,7 @@ class Fault:
     field: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RowResult:
     """The answer for one row; ``code`` and ``field`` are those of the first fault."""
 
@@ -49,15 +52,54 @@ class RowResult:
         row: dict[str, Any] = {
             "index": self.index,
             "event_id": self.event_id,
-            "status": self.status.value,
+            "status": self.status,
         }
         if self.faults:
             row["code"] = self.code
             if self.field is not None:
                 row["field"] = self.field
-        if len(self.faults) > 1:
-            row["faults"] = [{"code": one.code, "field": one.field} for one in self.faults]
+            if len(self.faults) > 1:
+                row["faults"] = [{"code": one.code, "field": one.field} for one in self.faults]
         return row
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """
+    Who sends rows.
+
+    Attributes:
+        name: the key's name; the source of rows that name none.
+        is_browser: the rows come straight from a shopper's browser.
+        user_agent: what that browser calls itself.
+    """
+
+    name: str
+    is_browser: bool = False
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    What only the stores know, and the door needs to know before it judges rows.
+
+    Attributes:
+        clocks: of devices whose clock is wrong, by pseudonym.
+        denied: people who denied that anything is collected.
+        robots: devices that send faster than people do.
+        is_cold: it is not known who denied.
+        quota_s: the key has sent enough, and for how many seconds it has to wait.
+    """
+
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
+    denied: frozenset[UserId] = frozenset()
+    robots: frozenset[str] = frozenset()
+    is_cold: bool = False
+    quota_s: int | None = None
+
+
+NOTHING_SEEN = Seen()
 
 
 @dataclass(slots=True)
@@ -89,6 +131,11 @@ class Checked:
         kept: the accepted rows.
         raw: the rows as they came.
         received_ms: when they came, milliseconds UTC.
+        source: of rows that name none.
+        samples: what the rows tell of the clocks of their devices.
+        people: who must not have denied collection.
+        denials: what rows say is denied from now on.
+        paces: events per device, or per person where no device is named.
     """
 
     rows: list[RowResult]
@@ -96,3 +143,8 @@ class Checked:
     kept: list[Kept]
     raw: list[Any]
     received_ms: int
+    source: str = ""
+    samples: dict[str, Sample] = field(default_factory=dict)
+    people: set[UserId] = field(default_factory=set)
+    denials: set[tuple[str, UserId]] = field(default_factory=set)
+    paces: dict[str, int] = field(default_factory=dict)

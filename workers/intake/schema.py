@@ -82,6 +82,10 @@ class ContextIn(_Part):
     page: Text | None = None
     referrer_host: Text | None = None
     region: Text | None = None
+    user_agent: Text | None = Field(default=None, description="tells programs; never stored")
+    automated: bool | None = Field(
+        default=None, strict=True, description="a program drives the browser; never stored"
+    )
 
 
 class ConsentIn(_Part):

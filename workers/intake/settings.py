@@ -6,7 +6,10 @@ import binascii
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from workers.intake.deadletters import Keeping
+from workers.intake.intake import Quotas
 from workers.intake.pseudonyms import Pseudonyms
+from workers.intake.stream import EventStream
 
 
 class StreamSettings(BaseSettings):
@@ -25,6 +28,21 @@ class IntakeSettings(StreamSettings):
     max_backlog_mib: int = Field(default=256, ge=1, description="events that may wait, in MiB")
     recent_hours: int = Field(default=24, ge=1, description="how long event ids are remembered")
 
+    browser_events_per_minute: int = Field(
+        default=120_000, ge=0, description="events a browser key may send a minute; 0: no limit"
+    )
+    server_events_per_minute: int = Field(
+        default=0, ge=0, description="events a server key may send a minute; 0: no limit"
+    )
+    events_per_day: int = Field(
+        default=0, ge=0, description="events a key may send a day; 0: no limit"
+    )
+    bot_events_per_minute: int = Field(
+        default=300, ge=1, description="events of one device a minute that no person makes"
+    )
+    dead_letters_max: int = Field(default=100_000, ge=1, description="dead letters kept, at most")
+    dead_letters_days: int = Field(default=30, ge=1, description="days a dead letter is kept")
+
     @field_validator("pseudonym_key", "encryption_key")
     @classmethod
     def _is_base64(cls, value: SecretStr) -> SecretStr:
@@ -33,6 +51,25 @@ class IntakeSettings(StreamSettings):
         except binascii.Error as error:
             raise ValueError("must be base64") from error
         return value
+
+    def quotas(self) -> Quotas:
+        """How much a key may send."""
+        return Quotas(
+            browser_per_minute=self.browser_events_per_minute,
+            server_per_minute=self.server_events_per_minute,
+            per_day=self.events_per_day,
+            bot_per_minute=self.bot_events_per_minute,
+        )
+
+    def stream(self, pseudonyms: Pseudonyms) -> EventStream:
+        """The event stream, with these limits."""
+        return EventStream(
+            self.redis_url,
+            pseudonyms=pseudonyms,
+            max_backlog_bytes=self.max_backlog_mib * 1024 * 1024,
+            recent_s=self.recent_hours * 3600,
+            keeping=Keeping(self.dead_letters_max, self.dead_letters_days),
+        )
 
     def pseudonyms(self) -> Pseudonyms:
         """The stand-ins made with these keys."""

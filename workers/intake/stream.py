@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import blake2b
+from importlib.resources import files
 from typing import Any
 
 from graph.domain.events import Event
 from workers.intake.codec import encode
-from workers.intake.deadletters import DeadLetter, DeadLetters, of_quarantined
+from workers.intake.deadletters import DEFAULT_KEEPING, NEVER_KEPT, DeadLetters, Keeping, of_row
 from workers.intake.errors import StreamFull
+from workers.intake.look import Limits, facts_of, seen_in
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Checked, Kept, RowResult, Status
+from workers.intake.rows import Checked, Kept, RowResult, Seen, Status
 from workers.intake.valkey import connect, ours
 
 STREAM = "shopgraph:events"
@@ -21,25 +23,7 @@ MAX_ENTRY_EVENTS = 500
 DEFAULT_BACKLOG_BYTES = 256 * 1024 * 1024
 DEFAULT_RECENT_S = 24 * 3600
 
-_ACCEPT = """
-local backlog = tonumber(redis.call('GET', KEYS[2]) or '0')
-if backlog > tonumber(ARGV[1]) then return 'full' end
-local n = #KEYS - 2
-if n > 0 and ARGV[4] == '0' then
-  local known = redis.call('MGET', unpack(KEYS, 3))
-  for i = 1, n do
-    if known[i] then return known end
-  end
-end
-for i = 1, n do
-  redis.call('SET', KEYS[i + 2], ARGV[i + 4], 'EX', ARGV[2], 'NX')
-end
-redis.call('XADD', KEYS[1], '*', 'events', ARGV[3])
-redis.call('INCRBY', KEYS[2], #ARGV[3])
-return 'ok'
-"""
-"""Looks up, remembers and appends in one atomic step, so no crash remembers what it lost."""
-
+_ACCEPT = (files("workers.intake") / "accept.lua").read_text(encoding="utf-8")
 _APPEND = """
 local backlog = tonumber(redis.call('GET', KEYS[2]) or '0')
 if backlog > tonumber(ARGV[1]) then return 'full' end
@@ -66,12 +50,14 @@ class EventStream:
         pseudonyms: Pseudonyms | None = None,
         max_backlog_bytes: int = DEFAULT_BACKLOG_BYTES,
         recent_s: int = DEFAULT_RECENT_S,
+        keeping: Keeping = DEFAULT_KEEPING,
     ) -> None:
         """
         Args:
             pseudonyms: seals the ids of rows that are put aside; without it they are dropped.
             max_backlog_bytes: more than this waiting for the graph, and nothing is taken.
             recent_s: for how long ids are remembered, so that repeats are told at once.
+            keeping: how many dead letters are kept, and for how long.
         """
         self._client = connect(redis_url)
         self._pseudonyms = pseudonyms
@@ -79,34 +65,29 @@ class EventStream:
         self._recent_s = recent_s
         self._accept = self._client.register_script(_ACCEPT)
         self._append = self._client.register_script(_APPEND)
-        self._dead_letters = DeadLetters(redis_url)
+        self._dead_letters = DeadLetters(redis_url, keeping)
 
-    def accept(self, checked: Checked) -> list[RowResult]:
+    def look(self, checked: Checked, limits: Limits) -> list[RowResult] | Seen:
         """
-        Store the good rows that did not come before, and put the doubtful ones aside.
+        Store the good rows, unless the stores know something that the door has to know first.
 
         Returns:
-            The answer per row, in order: ``duplicate`` or ``conflict`` for ids of the last day.
+            The answer per row, in order: ``duplicate`` or ``conflict`` for ids of the last day. Or
+            what was found, and then nothing was stored.
 
         Raises:
             StreamUnavailable: nothing was stored.
         """
-        results = list(checked.rows)
-        kept, events = checked.kept, checked.events
-        if kept and (known := self._offer(kept, events, again=False)) is not None:
-            fresh = []
-            for one, fingerprint in zip(kept, known, strict=True):
-                if fingerprint is None:
-                    fresh.append(one)
-                    continue
-                is_same = fingerprint == one.fingerprint
-                status = Status.DUPLICATE if is_same else Status.CONFLICT
-                results[one.index] = replace(results[one.index], status=status)
-            if fresh:
-                events = [e for k in fresh for e in events[k.first : k.first + k.count]]
-                self._offer(fresh, events, again=True)
-        self._put_aside(checked, results)
-        return results
+        answer = self._offer(checked, checked.kept, checked.events, "look", limits)
+        if isinstance(answer, Seen):
+            return answer
+        return self._settled(checked, answer)
+
+    def accept(self, checked: Checked) -> list[RowResult]:
+        """As ``look``, for rows that the door has judged with all there is to know."""
+        answer = self._offer(checked, checked.kept, checked.events, "plain")
+        assert not isinstance(answer, Seen)
+        return self._settled(checked, answer)
 
     def append(self, events: Sequence[Event], *, bookmark: tuple[str, str] | None = None) -> None:
         """
@@ -152,36 +133,66 @@ class EventStream:
         with ours():
             self._client.ping()
 
+    def _settled(self, checked: Checked, known: Sequence[bytes | None] | None) -> list[RowResult]:
+        """The answers, after what is new beside the known ones was stored as well."""
+        results = list(checked.rows)
+        if known is not None:
+            fresh = []
+            for one, mark in zip(checked.kept, known, strict=True):
+                if mark is None:
+                    fresh.append(one)
+                    continue
+                status = Status.DUPLICATE if mark == one.fingerprint else Status.CONFLICT
+                results[one.index] = replace(results[one.index], status=status)
+            if fresh:
+                events = [e for k in fresh for e in checked.events[k.first : k.first + k.count]]
+                self._offer(checked, fresh, events, "again")
+        self._put_aside(checked, results)
+        return results
+
     def _offer(
-        self, kept: Sequence[Kept], events: Sequence[Event], *, again: bool
-    ) -> list[bytes | None] | None:
-        keys = [STREAM, BACKLOG, *(_recent_key(one.key) for one in kept)]
+        self,
+        checked: Checked,
+        kept: Sequence[Kept],
+        events: Sequence[Event],
+        mode: str,
+        limits: Limits | None = None,
+    ) -> Sequence[bytes | None] | Seen | None:
+        if not kept and (limits is None or not checked.samples):
+            return None
         args = [
             self._max_backlog_bytes,
             self._recent_s,
-            encode(events),
-            int(again),
-            *(one.fingerprint for one in kept),
+            encode(events) if events else b"",
+            mode,
+            b"".join(_recent_id(one.key) for one in kept),
+            b"".join(one.fingerprint for one in kept),
+            *facts_of(checked, limits),
         ]
         with ours():
-            answer: Any = self._accept(keys=keys, args=args)
+            answer: Any = self._accept(keys=[STREAM, BACKLOG], args=args)
         _refuse_full(answer)
-        return answer if isinstance(answer, list) else None
+        if isinstance(answer, list):
+            return answer
+        return seen_in(answer) if answer != b"ok" else None
 
     def _put_aside(self, checked: Checked, results: Sequence[RowResult]) -> None:
         if self._pseudonyms is None:
             return
-        letters: list[DeadLetter] = [
-            of_quarantined(checked.raw[one.index], one, self._pseudonyms, checked.received_ms)
+        letters = [
+            of_row(checked, one, self._pseudonyms)
             for one in results
-            if one.status in (Status.QUARANTINED, Status.CONFLICT)
+            if one.status not in _NO_LETTER and one.code not in NEVER_KEPT
         ]
         if letters:
             self._dead_letters.add(letters)
 
 
-def _recent_key(key: str) -> bytes:
-    return b"shopgraph:id:" + blake2b(key.encode(), digest_size=12).digest()
+_NO_LETTER = (Status.ACCEPTED, Status.DUPLICATE)
+
+
+def _recent_id(key: str) -> bytes:
+    return blake2b(key.encode(), digest_size=12).digest()
 
 
 def _refuse_full(answer: Any) -> None:

@@ -3,9 +3,11 @@
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic_core import PydanticCustomError
+
+from workers.intake.clocks import Clock
 
 DAY_MS = 86_400_000
 FUTURE_CLAMP_MS = 5 * 60_000
@@ -63,19 +65,39 @@ def _from_text(raw: str) -> int:
     )
 
 
-def clocked(event_ts: int, *, received_ms: int, imported: bool) -> tuple[int | None, str | None]:
+class Moment(NamedTuple):
     """
-    Apply the rules for future, late and impossible times; history is exempt from ``late``.
+    When an event happened.
 
-    Returns:
-        The time, or ``None`` when it is out of all range; and the flag ``future_clamped`` or
-        ``late``, if one of them applies.
+    Attributes:
+        ts: milliseconds UTC; ``None`` when it is out of all range.
+        device_ts: what the device said, where that is something else.
+        flags: what was done about it.
     """
-    ahead = event_ts - received_ms
-    if ahead > FUTURE_LIMIT_MS or event_ts < EARLIEST_MS:
-        return None, None
+
+    ts: int | None
+    device_ts: int | None = None
+    flags: tuple[str, ...] = ()
+
+
+def clocked(
+    event_ts: int, *, received_ms: int, imported: bool, clock: Clock | None = None
+) -> Moment:
+    """
+    Apply the device's clock, then the rules for future, late and impossible times.
+
+    History is exempt from ``late``.
+    """
+    ts = event_ts
+    flags: tuple[str, ...] = ()
+    if clock is not None:
+        ts = clock.read(event_ts)
+        flags = ("skew_corrected",) if ts != event_ts else ()
+    ahead = ts - received_ms
+    if ahead > FUTURE_LIMIT_MS or ts < EARLIEST_MS:
+        return Moment(None)
     if ahead > FUTURE_CLAMP_MS:
-        return received_ms, "future_clamped"
+        return Moment(received_ms, event_ts, (*flags, "future_clamped"))
     if -ahead > LATE_MS and not imported:
-        return event_ts, "late"
-    return event_ts, None
+        flags = (*flags, "late")
+    return Moment(ts, event_ts if ts != event_ts else None, flags)

@@ -34,6 +34,8 @@ EVENTS = st.lists(
                 "dwell_ms",
                 "value",
                 "sent_ts",
+                "device_ts",
+                "content",
             )
         },
     ),

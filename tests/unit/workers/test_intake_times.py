@@ -1,9 +1,14 @@
 """Times at the door: one documented rule per form, nothing guessed."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from pydantic_core import PydanticCustomError
 
-from workers.intake.times import DAY_MS, EpochMs, clocked, parse_time
+from workers.intake.clocks import Clock
+from workers.intake.times import DAY_MS, EpochMs, Moment, clocked, parse_time
 
 NOW = 1_772_000_000_000
 
@@ -71,29 +76,74 @@ def test_a_number_whose_unit_is_named_is_a_time(number: int, unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event_ts", "expected"),
+    ("event_ts", "ts", "flags"),
     [
-        (NOW, (NOW, None)),
-        (NOW + 5 * 60_000, (NOW + 5 * 60_000, None)),
-        (NOW + 5 * 60_000 + 1, (NOW, "future_clamped")),
-        (NOW + DAY_MS, (NOW, "future_clamped")),
-        (NOW + DAY_MS + 1, (None, None)),
-        (NOW - 30 * DAY_MS, (NOW - 30 * DAY_MS, None)),
-        (NOW - 30 * DAY_MS - 1, (NOW - 30 * DAY_MS - 1, "late")),
-        (631_152_000_000, (631_152_000_000, "late")),
-        (631_151_999_999, (None, None)),
+        (NOW, NOW, ()),
+        (NOW + 5 * 60_000, NOW + 5 * 60_000, ()),
+        (NOW + 5 * 60_000 + 1, NOW, ("future_clamped",)),
+        (NOW + DAY_MS, NOW, ("future_clamped",)),
+        (NOW + DAY_MS + 1, None, ()),
+        (NOW - 30 * DAY_MS, NOW - 30 * DAY_MS, ()),
+        (NOW - 30 * DAY_MS - 1, NOW - 30 * DAY_MS - 1, ("late",)),
+        (631_152_000_000, 631_152_000_000, ("late",)),
+        (631_151_999_999, None, ()),
     ],
 )
 def test_b4_future_late_and_impossible_times(
-    event_ts: int, expected: tuple[int | None, str | None]
+    event_ts: int, ts: int | None, flags: tuple[str, ...]
 ) -> None:
     """A little ahead is clamped and flagged, far ahead and before 1990 have no time at all."""
-    assert clocked(event_ts, received_ms=NOW, imported=False) == expected
+    moment = clocked(event_ts, received_ms=NOW, imported=False)
+    assert (moment.ts, moment.flags) == (ts, flags)
+    assert moment.device_ts == (event_ts if ts not in (None, event_ts) else None)
 
 
 def test_imported_history_is_never_late() -> None:
     """It counts as received when it happened."""
-    assert clocked(NOW - 900 * DAY_MS, received_ms=NOW, imported=True) == (
-        NOW - 900 * DAY_MS,
-        None,
+    old = NOW - 900 * DAY_MS
+    assert clocked(old, received_ms=NOW, imported=True) == Moment(old)
+
+
+@pytest.mark.parametrize(
+    ("clock", "said", "ts"),
+    [
+        (Clock(-600_000), NOW + 600_000, NOW),
+        (Clock(600_000), NOW - 600_000, NOW),
+        (Clock(-2 * DAY_MS), NOW + 2 * DAY_MS, NOW),
+        (Clock(56 * 365 * DAY_MS), NOW - 56 * 365 * DAY_MS, NOW),
+    ],
+)
+def test_the_rules_hold_for_the_time_after_correction(clock: Clock, said: int, ts: int) -> None:
+    """A phone that thinks it is 1970 tells a good time once its clock is known."""
+    moment = clocked(said, received_ms=NOW, imported=False, clock=clock)
+    assert moment == Moment(ts, said, ("skew_corrected",))
+
+
+def test_b2_a_clock_that_shrinks_never_places_a_later_event_before_an_earlier_one() -> None:
+    """What was corrected keeps its offset, and what follows stands behind it."""
+    clock = Clock(-600_000, until_ts=NOW, before_ms=0)
+    times = [NOW - 1, NOW, NOW + 1, NOW + 300_000, NOW + 599_999, NOW + 700_000]
+    read = [clock.read(ts) for ts in times]
+    assert read == sorted(read)
+    assert read[1] == NOW
+    assert read[-1] == NOW + 100_000
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/St_Johns", "Pacific/Apia"])
+def test_b6_the_server_s_zone_changes_nothing(zone: str) -> None:
+    """The same moments whatever the machine thinks the time is, also around midnight."""
+    code = (
+        "from workers.intake.times import parse_time as p; "
+        "print(p('2026-03-01T23:59:59.999+08:00'), p('2026-03-02T00:00:00+08:00'), "
+        "p('2026-03-01T16:00:00Z'), p('2026-03-29T02:30:00+01:00'))"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TZ": zone},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == [
+        "1772380799999", "1772380800000", "1772380800000", "1774747800000"
+    ]  # fmt: skip

@@ -1,0 +1,66 @@
+"""Who denied what: a copy of the graph in Valkey, so that every process knows it at once."""
+
+from collections.abc import Iterable, Mapping
+
+from graph.domain.ids import UserId
+from workers.intake.valkey import connect, ours
+
+PURPOSES = ("collection", "personalisation", "marketing")
+LOADED = "shopgraph:denied:loaded"
+
+
+def denied_key(purpose: str) -> str:
+    """The set of pseudonyms that denied a purpose."""
+    return f"shopgraph:denied:{purpose}"
+
+
+class ConsentCopy:
+    """
+    The copy; the graph is the truth, and the copy is whole only while its mark is there.
+
+    Every method raises ``StreamUnavailable`` when Valkey is away.
+    """
+
+    def __init__(self, redis_url: str) -> None:
+        self._client = connect(redis_url)
+
+    def is_loaded(self) -> bool:
+        """Whether the copy is whole."""
+        with ours():
+            return bool(self._client.exists(LOADED))
+
+    def load(self, denied: Mapping[str, Iterable[UserId]]) -> None:
+        """Put what the graph knows in place of the copy."""
+        with ours(), self._client.pipeline(transaction=True) as pipe:
+            for purpose in PURPOSES:
+                pipe.delete(denied_key(purpose))
+                people = sorted(denied.get(purpose, ()))
+                for start in range(0, len(people), 10_000):
+                    pipe.sadd(denied_key(purpose), *people[start : start + 10_000])
+            pipe.set(LOADED, 1)
+            pipe.execute()
+
+    def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
+        """Note for each of these people all that they deny now."""
+        if not denials:
+            return
+        with ours(), self._client.pipeline(transaction=True) as pipe:
+            for user_id, purposes in denials.items():
+                for purpose in PURPOSES:
+                    change = pipe.sadd if purpose in purposes else pipe.srem
+                    change(denied_key(purpose), user_id)
+            pipe.execute()
+
+    def denies(self, user_id: UserId, purpose: str) -> bool:
+        """Whether a person denied a purpose."""
+        with ours():
+            return bool(self._client.sismember(denied_key(purpose), user_id))
+
+    def denied(self, purpose: str, user_ids: Iterable[UserId]) -> set[UserId]:
+        """Those of these people who denied a purpose."""
+        people = list(user_ids)
+        if not people:
+            return set()
+        with ours():
+            answers = self._client.smismember(denied_key(purpose), people)  # type: ignore[no-untyped-call]
+        return {one for one, is_denied in zip(people, answers, strict=True) if is_denied}
