@@ -6,8 +6,10 @@ from flask_openapi3.openapi import OpenAPI
 from backend import (
     auth,
     campaigns,
+    click_through,
     consent,
     coupon_targets,
+    dead_letters,
     documentation,
     errors,
     events,
@@ -40,6 +42,8 @@ KEYED = (
     training.bp,
     models.bp,
     consent.bp,
+    click_through.bp,
+    dead_letters.bp,
 )
 """Everything under /v1; each call says which scope it needs."""
 

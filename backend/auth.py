@@ -72,29 +72,41 @@ def init_app(app: Flask, keys: Keys) -> None:
     app.after_request(_allow_origin)
 
 
-def requires(scope: Scope) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a view be called only with a key of this scope or a larger one."""
+def requires(
+    scope: Scope, *, key_in_body: Callable[[], str | None] | None = None
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """
+    Let a view be called only with a key of this scope or a larger one.
+
+    Args:
+        key_in_body: where to look for a key that no header holds; a page that is left can send
+            no header.
+    """
 
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            admit(scope)
+            presented = request.headers.get(HEADER)
+            if presented is None and key_in_body is not None:
+                presented = key_in_body()
+            admit(scope, presented)
             return view(*args, **kwargs)
 
-        guarded.required_scope = scope  # type: ignore[attr-defined]
         return guarded
 
     return decorate
 
 
-def admit(scope: Scope) -> None:
+def admit(scope: Scope, presented: str | None) -> None:
     """
-    Check origin, key and scope of the request, in that order of harm.
+    Check key, scope and origin of the request, in that order.
+
+    A browser's key counts only from a page of a listed origin: browsers say where a page is from
+    with every POST.
 
     Raises:
         KeyMissing, KeyWrong, ScopeTooSmall, OriginRefused: it may not.
     """
-    presented = request.headers.get(HEADER)
     if not presented:
         raise KeyMissing(f"send a key in {HEADER}")
     key = _keys().find(presented)
@@ -103,10 +115,12 @@ def admit(scope: Scope) -> None:
     if key.scope < scope:
         raise ScopeTooSmall(f"this call needs a key of scope {scope.name.lower()}")
     origin = request.headers.get("Origin")
-    if origin is not None and origin not in _keys().origins:
+    is_from_page = origin is not None or key.scope is Scope.BROWSER
+    if is_from_page and origin not in _keys().origins:
         metrics().origins_refused.inc()
         raise OriginRefused("calls from this origin are not taken")
     g.key_name = key.name
+    g.key_scope = key.scope
 
 
 def _keys() -> Keys:

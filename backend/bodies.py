@@ -15,7 +15,7 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_ROWS = 500
 MAX_ROW_BYTES = 64 * 1024
 
-_NDJSON = ("application/x-ndjson", "application/ndjson")
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,19 @@ def read_rows() -> Rows:
         values = parse_rows(body, ndjson=request.mimetype in _NDJSON)
     except BodyMalformed as error:
         raise BodyUnreadable(str(error), code="invalid_json") from None
+    return bounded(values, len(body))
+
+
+def bounded(values: list[Any], body_bytes: int) -> Rows:
+    """
+    Rows, if they are not too many.
+
+    Raises:
+        BodyTooLarge: there are more than ``MAX_ROWS``.
+    """
     if len(values) > MAX_ROWS:
         raise BodyTooLarge(f"a request may have {MAX_ROWS} rows", code="too_many_rows")
-    return Rows(values, len(body))
+    return Rows(values, body_bytes)
 
 
 def read_bytes() -> bytes:
@@ -81,13 +91,20 @@ def read_bytes() -> bytes:
 
 
 def _unpack(body: bytes) -> bytes:
-    try:
+    """All members of a gzip body; stops at the first byte too many, so a bomb stays small."""
+    parts: list[bytes] = []
+    size, rest = 0, body
+    while rest:
         unpacker = zlib.decompressobj(wbits=31)
-        plain = unpacker.decompress(body, MAX_BODY_BYTES + 1)
-    except zlib.error as error:
-        raise BodyUnreadable("the body is not gzip") from error
-    if len(plain) > MAX_BODY_BYTES:
-        raise BodyTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes once unpacked")
-    if not unpacker.eof:
-        raise BodyUnreadable("the gzip body is cut off")
-    return plain
+        try:
+            plain = unpacker.decompress(rest, MAX_BODY_BYTES + 1 - size)
+        except zlib.error as error:
+            raise BodyUnreadable("the body is not gzip") from error
+        parts.append(plain)
+        size += len(plain)
+        if size > MAX_BODY_BYTES:
+            raise BodyTooLarge(f"the body has more than {MAX_BODY_BYTES} bytes once unpacked")
+        if not unpacker.eof:
+            raise BodyUnreadable("the gzip body is cut off")
+        rest = unpacker.unused_data
+    return b"".join(parts)

@@ -1,17 +1,17 @@
-"""What a person has allowed."""
+"""What a person has allowed, and who is no shopper at all."""
 
 from typing import Self
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, StrictBool, model_validator
 
-from backend.answers import json_answer
+from backend.answers import iso, json_answer
 from backend.auth import Scope, requires
 from backend.parsing import parsed
 from backend.people import Who, pseudonym
-from backend.wiring import clock_ms, graph
+from backend.wiring import clock_ms, graph, parts
 from graph import users
 from workers.intake.schema import ConsentState
 
@@ -47,13 +47,82 @@ class ConsentOut(BaseModel):
     stored: dict[str, str]
 
 
+class ConsentSaidOut(BaseModel):
+    """What was said of one purpose."""
+
+    state: ConsentState
+    at: str | None
+    source: str
+
+
+class ConsentStateOut(BaseModel):
+    """What a person said, by purpose; a purpose of which nothing is known is not there."""
+
+    user_id: str | None
+    anonymous_id: str | None
+    consent: dict[str, ConsentSaidOut]
+
+
 @bp.put("/v1/consent", responses={200: ConsentOut})
 @requires(Scope.ADMIN)
 @parsed
 def put_consent(body: ConsentTold) -> Response:
-    """Store what a person allows; it counts from the next answer on."""
+    """Store what a person allows; it counts from the next request on, in every process."""
     person = pseudonym(user_id=body.user_id, anonymous_id=body.anonymous_id)
     graph().write(users.set_consent, person, body.purposes(), now_ms=clock_ms())
+    parts().denials.note(graph().read(users.denials, [person]))
     return json_answer(
         {"user_id": body.user_id, "anonymous_id": body.anonymous_id, "stored": body.purposes()}
     )
+
+
+@bp.get("/v1/consent", responses={200: ConsentStateOut})
+@requires(Scope.ADMIN)
+@parsed
+def get_consent(query: Who) -> Response:
+    """What a person said, when, and where."""
+    person = pseudonym(user_id=query.user_id, anonymous_id=query.anonymous_id)
+    said = graph().read(users.consents, person)
+    return json_answer(
+        {
+            "user_id": query.user_id,
+            "anonymous_id": query.anonymous_id,
+            "consent": {
+                purpose: {"state": one.state, "at": iso(one.at_ms), "source": one.source}
+                for purpose, one in said.items()
+            },
+        }
+    )
+
+
+class FlagsTold(Who):
+    """Who is no shopper; what is absent stays as it was."""
+
+    is_staff: StrictBool | None = None
+    is_bot: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.is_staff is None and self.is_bot is None:
+            raise ValueError("is_staff or is_bot is needed")
+        return self
+
+
+class FlagsOut(BaseModel):
+    """How many people are left out of training, popular lists and experiments now."""
+
+    bots: int
+    staff: int
+
+
+@bp.put("/v1/people", responses={200: FlagsOut})
+@requires(Scope.ADMIN)
+@parsed
+def put_people(body: FlagsTold) -> Response:
+    """Say that a person is staff, or a bot, or not.
+
+    Their events stay in the graph; training, popular lists and coupon lists leave them out.
+    """
+    person = pseudonym(user_id=body.user_id, anonymous_id=body.anonymous_id)
+    graph().write(users.set_flags, person, is_staff=body.is_staff, is_bot=body.is_bot)
+    return json_answer(graph().read(users.flag_counts))

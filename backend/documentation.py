@@ -39,6 +39,7 @@ FAILURES = {
     "409": "it exists, or stands in the way of another",
     "413": "too large",
     "422": "well formed, but not valid",
+    "429": "the key has sent enough for now; Retry-After says when to come again",
     "503": "a store is away; Retry-After says when to come again",
 }
 """What every call with a key may answer when it fails, by status."""

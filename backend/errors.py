@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from backend.answers import json_answer
+from backend.metrics import metrics
 from graph.errors import (
     GraphUnavailable,
     SchemaMissing,
@@ -29,7 +30,7 @@ from graph.errors import (
     UnknownRun,
 )
 from workers.errors import JobsUnavailable
-from workers.intake.errors import StreamUnavailable
+from workers.intake.errors import QuotaExceeded, StreamUnavailable, UnknownDeadLetter
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +110,8 @@ class Told:
 TABLE: dict[type[Exception], Told] = {
     GraphUnavailable: Told(503, "graph_unavailable", "the graph is away; try again"),
     StreamUnavailable: Told(503, "stream_unavailable", "nothing was stored; try again"),
+    QuotaExceeded: Told(429, "quota_exceeded", "this key has sent as much as it may for now"),
+    UnknownDeadLetter: Told(404, "unknown_dead_letter", "no dead letter has that id"),
     JobsUnavailable: Told(503, "broker_unavailable", "the job queue is away; try again"),
     SchemaMissing: Told(503, "schema_missing", "the graph has not been migrated yet"),
     UnknownCampaign: Told(404, "unknown_campaign", "no campaign has that id"),
@@ -176,10 +179,12 @@ def code_of(error: ValidationError) -> tuple[str, str, str]:
     return "invalid_type", message, field
 
 
-def _answer(status: int, code: str, message: str, field: str | None = None) -> Response:
+def _answer(
+    status: int, code: str, message: str, field: str | None = None, *, wait_s: int = RETRY_AFTER_S
+) -> Response:
     response = json_answer(error_body(code, message, field), status=status)
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    if status in (429, 503):
+        response.headers["Retry-After"] = str(wait_s)
     return response
 
 
@@ -190,7 +195,10 @@ def _web_error(error: WebError) -> Response:
 def _teller(told: Told) -> Callable[[Exception], Response]:
     def tell(error: Exception) -> Response:
         log.warning("request_failed", code=told.code, error=type(error).__name__)
-        return _answer(told.status, told.code, told.message)
+        if told.status == 429:
+            metrics().quotas_exceeded.inc()
+        wait_s = getattr(error, "retry_after_s", RETRY_AFTER_S)
+        return _answer(told.status, told.code, told.message, wait_s=wait_s)
 
     return tell
 

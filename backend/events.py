@@ -3,28 +3,38 @@
 from collections import Counter
 from typing import Any
 
-from flask import Response, g
+from flask import Response, g, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field, RootModel
 
 from backend.answers import json_answer
 from backend.auth import Scope, requires
-from backend.bodies import read_rows
+from backend.documentation import ErrorOut
+from backend.envelopes import key_in_envelope, posted
 from backend.errors import error_body
 from backend.metrics import metrics
 from backend.parsing import takes_rows
 from backend.wiring import clock_ms, parts
-from workers.intake.rows import RowResult, Status
-from workers.intake.schema import EventIn
+from workers.intake.rows import Caller, RowResult, Status
+from workers.intake.schema import EventIn, Time
 
 bp = APIBlueprint("events", __name__, abp_tags=[Tag(name="Events")], abp_security=[{"key": []}])
 
 _TAKEN = (Status.ACCEPTED, Status.DUPLICATE, Status.QUARANTINED)
 
 
-class EventsIn(RootModel[EventIn | list[EventIn]]):
-    """One event, or a list of up to 500."""
+class EnvelopeIn(BaseModel):
+    """Events of a tracker, with what a beacon cannot say in headers."""
+
+    key: str | None = Field(default=None, description="counts where no header holds a key")
+    sent_at: Time | None = Field(default=None, description="for rows that have none")
+    dropped: int = Field(default=0, ge=0, description="events dropped since this was last said")
+    events: list[EventIn]
+
+
+class EventsIn(RootModel[EventIn | list[EventIn] | EnvelopeIn]):
+    """One event, a list of up to 500, or an envelope with such a list."""
 
 
 class FaultOut(BaseModel):
@@ -43,6 +53,9 @@ class RowOut(BaseModel):
     code: str | None = Field(default=None, description="why it was not taken")
     field: str | None = None
     faults: list[FaultOut] | None = Field(default=None, description="all faults, if several")
+    flags: list[str] | None = Field(
+        default=None, description="skew_corrected, future_clamped, late, bot"
+    )
 
 
 class EventsOut(BaseModel):
@@ -54,38 +67,41 @@ class EventsOut(BaseModel):
     conflict: int
     quarantined: int
     rejected: int
+    dropped: int | None = Field(default=None, description="as told in the envelope, and counted")
     rows: list[RowOut]
 
 
-@bp.post("/v1/events", responses={202: EventsOut, 422: EventsOut})
-@requires(Scope.BROWSER)
+@bp.post("/v1/events", responses={202: EventsOut, 422: EventsOut, 429: ErrorOut})
+@requires(Scope.BROWSER, key_in_body=key_in_envelope)
 @takes_rows(EventsIn)
 def post_events() -> Response:
     """Record what shoppers do.
 
-    One event or a list of up to 500, as JSON or as one object a line (``application/x-ndjson``).
-    202 means that the accepted rows are on disk; a faulty row is refused alone.
+    One event or a list of up to 500, as JSON or as one object a line (``application/x-ndjson``);
+    or a tracker's envelope, also as ``text/plain``; packed with gzip or not. 202 means that the
+    accepted rows are on disk; a faulty row is refused alone.
     """
-    rows = read_rows()
-    parts_ = parts()
-    checked = parts_.door.check(
-        rows.values,
-        default_source=g.key_name,
+    sent = posted()
+    if sent.dropped:
+        metrics().tracker_dropped.inc(sent.dropped)
+    results = parts().intake.take(
+        sent.rows.values,
+        Caller(g.key_name, g.key_scope is Scope.BROWSER, request.headers.get("User-Agent")),
         received_ms=clock_ms(),
-        body_bytes=rows.body_bytes,
+        body_bytes=sent.rows.body_bytes,
     )
-    return _answer(parts_.stream.accept(checked))
+    return _answer(results, sent.dropped)
 
 
-def _answer(results: list[RowResult]) -> Response:
-    counts = Counter(result.status for result in results)
-    for status, count in counts.items():
-        metrics().events.labels(status.value).inc(count)
+def _answer(results: list[RowResult], dropped: int) -> Response:
+    counts = _count(results)
     body: dict[str, Any] = {
         "request_id": g.request_id,
         **{status.value: counts[status] for status in Status},
         "rows": [result.as_json() for result in results],
     }
+    if dropped:
+        body["dropped"] = dropped
     if any(counts[status] for status in _TAKEN):
         return json_answer(body, status=202)
     codes = {result.code for result in results}
@@ -94,6 +110,19 @@ def _answer(results: list[RowResult]) -> Response:
     first = results[0]
     told = error_body(first.code or first.status.value, "no row could be taken", first.field)
     return json_answer({**body, **told}, status=422)
+
+
+def _count(results: list[RowResult]) -> Counter[Status]:
+    counts = Counter(result.status for result in results)
+    counted = metrics()
+    for status, count in counts.items():
+        counted.events.labels(status.value).inc(count)
+    for result in results:
+        if result.code is not None:
+            counted.rows_refused.labels(result.code).inc()
+        for flag in result.flags:
+            counted.flags.labels(flag).inc()
+    return counts
 
 
 _TOO_LARGE = "a row may have 64 KiB"

@@ -49,7 +49,7 @@ def get_readiness() -> Response:
     loaded = models().current()
     checks = {
         "graph": _check(graph().ping),
-        "stream": _check(parts().stream.ping),
+        "stream": _check(parts().intake.ping),
         "model": {
             "ok": loaded is not None,
             "detail": loaded.version if loaded else "no model is live; popular items are served",

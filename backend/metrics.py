@@ -39,6 +39,28 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
+        self.rows_refused = Counter(
+            "shopgraph_rows_refused",
+            "Event rows not taken, by code.",
+            ["code"],
+            registry=self.registry,
+        )
+        self.flags = Counter(
+            "shopgraph_events_flagged",
+            "Event rows stored with a doubt, by flag.",
+            ["flag"],
+            registry=self.registry,
+        )
+        self.tracker_dropped = Counter(
+            "shopgraph_tracker_dropped",
+            "Events that trackers had to drop.",
+            registry=self.registry,
+        )
+        self.quotas_exceeded = Counter(
+            "shopgraph_quotas_exceeded",
+            "Requests of keys that had sent enough.",
+            registry=self.registry,
+        )
         self.levels = Counter(
             "shopgraph_recommendations",
             "Lists, by the level that served them.",

@@ -79,6 +79,8 @@ def pseudonym(*, user_id: str | None, anonymous_id: str | None) -> UserId:
 def shopper(user_id: UserId, loaded: Loaded | None, *, now_ms: int) -> Shopper:
     """Everything that an answer to this person may use; two stores are asked, once each."""
     recent = _recent(user_id)
+    if recent is not None and recent.is_denied:
+        return Shopper(user_id=user_id)
     held = recent.events or [] if recent else []
     try:
         known = graph().read(

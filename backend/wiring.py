@@ -1,7 +1,7 @@
 """What an application is made of, and how its views get at it."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,21 +15,37 @@ from backend.settings import WebSettings
 from backend.shelf import Shelf
 from graph.domain.ids import UserId
 from graph.events import PastEvent
-from workers.intake.door import Door
+from workers.intake.deadletters import DeadLetters
 from workers.intake.online import Recent
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Checked, RowResult
+from workers.intake.replay import Replay
+from workers.intake.rows import Caller, RowResult
 
 
-class EventLog(Protocol):
-    """Where events are kept safe until they are in the graph."""
+class Rows(Protocol):
+    """Where event rows are checked, and kept safe until they are in the graph."""
 
-    def accept(self, checked: Checked) -> list[RowResult]:
+    def take(
+        self,
+        rows: Sequence[object],
+        caller: Caller,
+        *,
+        received_ms: int,
+        body_bytes: int | None = None,
+    ) -> list[RowResult]:
         """Keep the good rows on disk; raises ``StreamUnavailable`` when that cannot be done."""
         ...
 
     def ping(self) -> None:
         """Ask for a sign of life; raises ``StreamUnavailable``."""
+        ...
+
+
+class Denials(Protocol):
+    """Who denied what, for every process at once."""
+
+    def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
+        """Note all that these people deny now; raises ``StreamUnavailable``."""
         ...
 
 
@@ -63,10 +79,12 @@ class Parts:
     """Everything an application is put together from."""
 
     graph: GraphPort
-    stream: EventLog
+    intake: Rows
     online: RecentEvents
     jobs: TrainingJobs
-    door: Door
+    denials: Denials
+    letters: DeadLetters
+    replay: Replay
     pseudonyms: Pseudonyms
     models: LiveModel
     shelf: Shelf

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from functools import cache
+from functools import cache, partial
 
 import structlog
 from flask import Flask
@@ -17,16 +17,23 @@ from backend.serving import LoadModel, ModelUnusable, ServingModel
 from backend.settings import SettingsMissing, WebSettings, read
 from backend.shelf import Shelf
 from backend.wiring import Parts, now_ms
+from graph import migrations, users
 from graph.client import Graph
 from graph.domain.ids import ModelVersion
+from graph.errors import GraphUnavailable, SchemaMissing
 from graph.settings import GraphSettings
 from ml.errors import ModelBroken
 from ml.serving.model import ServingModel as TrainedModel
+from workers.intake.consent import ConsentCopy
+from workers.intake.deadletters import DeadLetters, Keeping
 from workers.intake.door import Door
+from workers.intake.intake import Intake
 from workers.intake.online import OnlineState
+from workers.intake.replay import Replay
 from workers.intake.settings import IntakeSettings
-from workers.intake.stream import EventStream
 from workers.jobs import Jobs
+
+log = structlog.get_logger(__name__)
 
 
 def configure_logs() -> None:
@@ -58,21 +65,28 @@ def build(graph: GraphPort | None = None) -> Flask:
         keys = Keys.parse(settings.api_keys.get_secret_value(), origins=settings.allowed_origins)
     except ValueError as error:
         raise SettingsMissing(f"SHOPGRAPH_API_KEYS: {error}") from None
-    graph = Breaker(graph or Graph(_impatient(read(GraphSettings))))
+    graph = Breaker(graph or _migrated(Graph(_impatient(read(GraphSettings)))))
     pseudonyms = intake.pseudonyms()
+    consent = ConsentCopy(intake.redis_url)
+    letters = DeadLetters(
+        intake.redis_url, Keeping(intake.dead_letters_max, intake.dead_letters_days)
+    )
     shelf = Shelf(graph, now_ms=now_ms)
     live = LiveModel(graph, loader(settings), shelf)
     parts = Parts(
         graph=graph,
-        stream=EventStream(
-            intake.redis_url,
-            pseudonyms=pseudonyms,
-            max_backlog_bytes=intake.max_backlog_mib * 1024 * 1024,
-            recent_s=intake.recent_hours * 3600,
+        intake=Intake(
+            Door(pseudonyms),
+            intake.stream(pseudonyms),
+            consent=consent,
+            load_denied=partial(graph.read, users.denied),
+            quotas=intake.quotas(),
         ),
+        denials=consent,
+        letters=letters,
+        replay=Replay(intake.redis_url, pseudonyms),
         online=OnlineState(intake.redis_url),
         jobs=Jobs(intake.redis_url),
-        door=Door(pseudonyms),
         pseudonyms=pseudonyms,
         models=live,
         shelf=shelf,
@@ -83,6 +97,23 @@ def build(graph: GraphPort | None = None) -> Flask:
     web = create_app(parts)
     live.watch()
     return web
+
+
+def _migrated(graph: Graph) -> Graph:
+    """
+    The graph, if it has its constraints; without an answer it is believed for now.
+
+    Raises:
+        SettingsMissing: it answers, and has none.
+    """
+    try:
+        migrations.verify(graph)
+    except SchemaMissing as missing:
+        graph.close()
+        raise SettingsMissing(f"{missing}; run `shopgraph migrate` first") from None
+    except GraphUnavailable:
+        log.warning("schema_not_checked")
+    return graph
 
 
 def loader(settings: WebSettings) -> LoadModel:

@@ -53,3 +53,35 @@ def one_person(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> set[UserId
         user_ids=sorted(user_ids),
     ).single(strict=True)
     return {UserId(user_id) for user_id in record["user_ids"]}
+
+
+def siblings(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, frozenset[UserId]]:
+    """The other ids of these people; who has none is left out."""
+    record = tx.run("RETURN COUNT { ()-[:SAME_AS]->() } AS n").single(strict=True)
+    if not record["n"]:
+        return {}
+    rows = tx.run(
+        "UNWIND $user_ids AS user_id MATCH (me:User {user_id: user_id}) "
+        "WHERE EXISTS { (me)-[:SAME_AS]-() }"
+        + SAME_PERSON
+        + "WITH user_id, person WHERE person.user_id <> user_id "
+        "RETURN user_id, collect(DISTINCT person.user_id) AS others",
+        user_ids=sorted(user_ids),
+    )
+    return {UserId(row["user_id"]): frozenset(map(UserId, row["others"])) for row in rows}
+
+
+def claimed(tx: ManagedTransaction, visitors: Iterable[UserId]) -> set[UserId]:
+    """These visitors, everybody who ever logged in on them, and the visitors of those."""
+    record = tx.run(
+        """
+        UNWIND $visitors AS visitor_id
+        MATCH (visitor:User {user_id: visitor_id})-[:IDENTIFIED]->(customer:User)
+        OPTIONAL MATCH (customer)<-[:SAME_AS]-(other:User)
+        WITH collect(visitor.user_id) + collect(customer.user_id) + collect(other.user_id) AS ids
+        UNWIND ids AS user_id
+        RETURN collect(DISTINCT user_id) AS user_ids
+        """,
+        visitors=sorted(visitors),
+    ).single(strict=True)
+    return {UserId(user_id) for user_id in record["user_ids"]}

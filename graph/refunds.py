@@ -74,6 +74,20 @@ def derive(tx: ManagedTransaction, order_ids: Collection[str]) -> Derived:
     return derived
 
 
+def buyers_of_returned(tx: ManagedTransaction, order_ids: Iterable[str]) -> set[UserId]:
+    """Who bought in those of these orders that were returned as a whole."""
+    rows = tx.run(
+        """
+        UNWIND $orders AS order_id
+        MATCH (o:Order {order_id: order_id}) WHERE EXISTS { (o)<-[:RETURNED]-() }
+        MATCH (buyer)-[:PURCHASED {order_id: order_id}]->()
+        RETURN DISTINCT buyer.user_id AS user_id
+        """,
+        orders=sorted(order_ids),
+    )
+    return {UserId(row["user_id"]) for row in rows}
+
+
 def change(tx: ManagedTransaction, changed: list[tuple[str, int, int | None, int | None]]) -> None:
     """Bring refunds of lines that are stored up to date."""
     if not changed:

@@ -1,6 +1,6 @@
 """Small stand-ins and made-up things for tests."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,22 +19,25 @@ from backend.shelf import Shelf
 from backend.wiring import Parts
 from graph import items, models
 from graph.domain.events import EventType
-from graph.domain.ids import ItemId, ModelVersion
+from graph.domain.ids import ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
 from graph.events import PastEvent
 from graph.users import Person
+from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
-from workers.intake.errors import StreamUnavailable
+from workers.intake.errors import QuotaExceeded, StreamUnavailable
 from workers.intake.online import Recent
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Checked, RowResult
+from workers.intake.replay import Replay
+from workers.intake.rows import Caller, RowResult
 
 NOW_MS = 1_760_000_000_000
-BROWSER = {"X-API-Key": "browser-secret"}
+ORIGIN = "https://shop.example"
+BROWSER = {"X-API-Key": "browser-secret", "Origin": ORIGIN, "User-Agent": "Mozilla/5.0 Firefox/140"}
 SERVER = {"X-API-Key": "server-secret"}
 ADMIN = {"X-API-Key": "admin-secret"}
 KEYS = "browser:web:browser-secret,server:shop:server-secret,admin:ops:admin-secret"
-ORIGIN = "https://shop.example"
+NOWHERE = "redis://127.0.0.1:1/0"
 PSEUDONYMS = Pseudonyms(b"p" * 32, b"e" * 64)
 
 
@@ -152,10 +155,27 @@ class FakeStream:
 
     taken: list[Any] = field(default_factory=list)
     is_away: bool = False
+    quota_s: int | None = None
 
-    def accept(self, checked: Checked) -> list[RowResult]:
-        """Keep the events."""
+    def take(
+        self,
+        rows: Sequence[object],
+        caller: Caller,
+        *,
+        received_ms: int,
+        body_bytes: int | None = None,
+    ) -> list[RowResult]:
+        """Keep the events of the good rows."""
         self.ping()
+        if self.quota_s is not None:
+            raise QuotaExceeded(self.quota_s)
+        checked = Door(PSEUDONYMS).check(
+            rows,
+            default_source=caller.name,
+            received_ms=received_ms,
+            body_bytes=body_bytes,
+            caller=caller,
+        )
         self.taken.extend(checked.events)
         return checked.rows
 
@@ -171,12 +191,18 @@ class FakeOnline:
 
     held: dict[str, list[PastEvent]] = field(default_factory=dict)
     is_away: bool = False
+    denied: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
+        """What people deny."""
+        self.denied |= {user_id: frozenset(purposes) for user_id, purposes in denials.items()}
 
     def recent(self, user_id: str) -> Recent:
         """What is held."""
         if self.is_away:
             raise StreamUnavailable
-        return Recent(self.held.get(user_id), 0)
+        is_denied = "personalisation" in self.denied.get(user_id, ())
+        return Recent(self.held.get(user_id), 0, is_denied)
 
     def fill(self, user_id: str, events: Sequence[PastEvent], state: int) -> bool:
         """Hold it."""
@@ -298,10 +324,12 @@ def world(
     app = create_app(
         Parts(
             graph=graph,
-            stream=stream,
+            intake=stream,
             online=online,
             jobs=jobs,
-            door=Door(PSEUDONYMS),
+            denials=online,
+            letters=DeadLetters(NOWHERE),
+            replay=Replay(NOWHERE, PSEUDONYMS),
             pseudonyms=PSEUDONYMS,
             models=live,
             shelf=on_shelf,

@@ -4,18 +4,22 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import structlog
 
-from graph import leases
+from graph import leases, users
+from graph.aftermath import Aftermath, aftermath
 from graph.client import Graph
+from graph.domain.events import Event
+from graph.domain.ids import UserId
 from graph.errors import GraphError, GraphUnavailable, LeaseLost
 from graph.rehearsal import rehearse
 from workers.ingest.reader import Batch, Reader
 from workers.ingest.settings import IngestSettings
 from workers.ingest.writer import LEASE_NAME, Stopped, Writer, Written
+from workers.intake.consent import ConsentCopy
 from workers.intake.deadletters import DeadLetters, of_event
 from workers.intake.errors import StreamUnavailable
 from workers.intake.online import OnlineState
@@ -52,6 +56,7 @@ class Consumer:
         )
         self._writer = Writer(graph, settings, should_stop=self._stopping.is_set)
         self._online = OnlineState(redis_url)
+        self._consent = ConsentCopy(redis_url)
         self._letters = DeadLetters(redis_url)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._renew_at = 0.0
@@ -59,6 +64,11 @@ class Consumer:
     def stop(self) -> None:
         """Finish the batch in hand, then end; safe from a signal handler."""
         self._stopping.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was told to stop."""
+        return self._stopping.is_set()
 
     def run(self) -> None:
         """Work until stopped."""
@@ -89,6 +99,7 @@ class Consumer:
 
     def _work(self) -> None:
         self._rehearse()
+        self._consent.load(self._denied())
         self._reader.restart()
         log.info("ingest_started")
         with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
@@ -105,6 +116,15 @@ class Consumer:
             finally:
                 ahead.cancel()
 
+    def _denied(self) -> dict[str, list[UserId]]:
+        tries = 0
+        while True:
+            try:
+                return self._graph.read(users.denied)
+            except GraphUnavailable as error:
+                tries += 1
+                self._writer.wait(tries, error)
+
     def _rehearse(self) -> None:
         try:
             rehearse(self._graph)
@@ -118,18 +138,41 @@ class Consumer:
         started = time.perf_counter()
         written = self._writer.write(batch.events)
         self._settle(batch, written)
-        self._online.remember(
-            event for event in batch.events if event.event_id not in written.conflicts
-        )
+        self._tell(batch, written)
         self._reader.acknowledge(batch)
         log.info(
             "events_recorded",
             accepted=written.stored,
-            duplicate=written.duplicates,
+            duplicate=len(written.duplicates),
             conflict=len(written.conflicts),
             refused=len(written.refused),
             duration_ms=int(1_000 * (time.perf_counter() - started)),
         )
+
+    def _tell(self, batch: Batch, written: Written) -> None:
+        """Bring the copies in Valkey up to date with what is in the graph now."""
+        after = self._read(batch.events)
+        known = written.duplicates | written.conflicts
+        known.update(event.event_id for event, _ in written.refused)
+        # What was there before may have been stored in the try before a crash, and not be told.
+        stale = {event.user_id for event in batch.events if event.event_id in written.duplicates}
+        for user_id in list(stale):
+            stale.update(after.siblings.get(user_id, ()))
+        self._consent.note(after.denials)
+        self._online.remember(
+            (event for event in batch.events if event.event_id not in known),
+            siblings=after.siblings,
+            changed=after.changed | stale,
+        )
+
+    def _read(self, events: Sequence[Event]) -> Aftermath:
+        tries = 0
+        while True:
+            try:
+                return self._graph.read(aftermath, events)
+            except GraphUnavailable as error:
+                tries += 1
+                self._writer.wait(tries, error)
 
     def _settle(self, batch: Batch, written: Written) -> None:
         at_ms = self._clock()

@@ -3,9 +3,12 @@
 import os
 import signal
 import threading
+import time
 from types import FrameType
 
+from graph import migrations
 from graph.client import Graph
+from graph.errors import GraphUnavailable
 from graph.settings import GraphSettings
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
@@ -29,9 +32,21 @@ def run(*, redis_url: str, parent_pid: int | None = None) -> None:
     if parent_pid is not None:
         threading.Thread(target=_end_with, args=(parent_pid, consumer), daemon=True).start()
     try:
+        _verify(graph, consumer)
         consumer.run()
     finally:
         graph.close()
+
+
+def _verify(graph: Graph, consumer: Consumer) -> None:
+    """Wait for the graph; raises ``SchemaMissing`` when it has no constraints."""
+    while not consumer.is_stopping:
+        try:
+            migrations.verify(graph)
+        except GraphUnavailable:
+            time.sleep(0.5)
+        else:
+            return
 
 
 def _end_with(parent_pid: int, consumer: Consumer) -> None:

@@ -27,12 +27,13 @@ class Written:
     What became of a batch.
 
     Attributes:
+        duplicates: ids of events that the graph had already.
         conflicts: ids of events that the graph has with other content.
         refused: events that the graph cannot take at all, with the reason.
     """
 
     stored: int = 0
-    duplicates: int = 0
+    duplicates: set[EventId] = field(default_factory=set)
     conflicts: set[EventId] = field(default_factory=set)
     refused: list[tuple[Event, str]] = field(default_factory=list)
 
@@ -73,14 +74,14 @@ class Writer:
                 recorded = self._graph.write(_record, events, self._fence())
             except GraphUnavailable as error:
                 tries += 1
-                self._wait(tries, error)
+                self.wait(tries, error)
                 if tries >= _TRIES_BEFORE_HALVING and len(events) > 1 and self._answers():
                     self._write_halves(events, written)
                     return
             except GraphRejected as error:
                 if not self._takes_writes():
                     tries += 1
-                    self._wait(tries, error)
+                    self.wait(tries, error)
                 elif len(events) == 1:
                     written.refused.append((events[0], "graph_rejected"))
                     log.warning("event_refused", error=_first_words(error))
@@ -91,7 +92,7 @@ class Writer:
             else:
                 self._is_back()
                 written.stored += _count(recorded.stored)
-                written.duplicates += len(recorded.duplicates)
+                written.duplicates.update(recorded.duplicates)
                 written.conflicts.update(recorded.conflicts)
                 return
 
@@ -118,7 +119,8 @@ class Writer:
             return False
         return True
 
-    def _wait(self, tries: int, error: Exception) -> None:
+    def wait(self, tries: int, error: Exception) -> None:
+        """Pause since the server is away, longer each time; raises ``Stopped`` when told to end."""
         if not self._is_away:
             self._is_away = True
             log.warning("graph_away", error=_first_words(error))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -159,6 +160,10 @@ class DeadLetters:
                 return
             yield from self._letters(entries)
             after = "(" + entries[-1][0].decode()
+
+    def oldest(self, limit: int) -> list[DeadLetter]:
+        """The letters that wait longest."""
+        return list(islice(self.every(), limit))
 
     def get(self, letter_id: str) -> DeadLetter:
         """

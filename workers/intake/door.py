@@ -145,7 +145,7 @@ class _OneList:
         checked.kept.append(Kept(index, key, fingerprint, len(checked.events), len(events)))
         checked.events.extend(events)
         self._note(parsed, person)
-        return RowResult(index, event_id, Status.ACCEPTED)
+        return RowResult(index, event_id, Status.ACCEPTED, (), flags)
 
     def _wrong(
         self, raw: Any, parsed: EventBase, content: bytes

@@ -1,7 +1,7 @@
 """What a person did a moment ago: a copy of the graph in Valkey, quick to ask."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +10,13 @@ import orjson
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import ItemId, UserId
 from graph.events import PastEvent
+from workers.intake.consent import denied_key
 from workers.intake.valkey import connect, ours
 
 KEPT_EVENTS = 50
 KEPT_S = 14 * 86_400
 _NOTHING = b"-"
+_DENIED = denied_key("personalisation")
 
 _REMEMBER = """
 for user, pairs in pairs(cjson.decode(ARGV[1])) do
@@ -47,10 +49,12 @@ class Recent:
     Attributes:
         events: newest first; ``None`` when no copy is held and the graph must be asked.
         state: changes whenever the person does something.
+        is_denied: the person does not want lists of their own.
     """
 
     events: list[PastEvent] | None
     state: int
+    is_denied: bool = False
 
 
 class OnlineState:
@@ -66,18 +70,31 @@ class OnlineState:
         self._remember = self._client.register_script(_REMEMBER)
         self._fill = self._client.register_script(_FILL)
 
-    def remember(self, events: Iterable[Event]) -> None:
-        """Add events that are in the graph now; doing it twice changes no list."""
+    def remember(
+        self,
+        events: Iterable[Event],
+        *,
+        siblings: Mapping[UserId, Iterable[UserId]] | None = None,
+        changed: Iterable[UserId] = (),
+    ) -> None:
+        """
+        Add events that are new in the graph now; doing it twice changes no list.
+
+        Args:
+            siblings: other ids of the same people, who did this as well.
+            changed: people whose list has to be read from the graph again.
+        """
         by_user: dict[str, dict[str, int]] = defaultdict(dict)
-        renewed: set[str] = set()
+        others = siblings or {}
         for event in events:
             if event.type in ITEM_BEHAVIOURS and event.item_id is not None:
                 past = PastEvent(event.type, event.item_id, event.ts, event.price_minor)
-                by_user[event.user_id][_member(past).decode()] = event.ts
-            elif event.type is EventType.IDENTIFY or event.type is EventType.REFUND:
-                renewed.add(event.user_id)
+                member = _member(past).decode()
+                by_user[event.user_id][member] = event.ts
+                for other in others.get(event.user_id, ()):
+                    by_user[other][member] = event.ts
         pairs = {user: _newest(members) for user, members in by_user.items()}
-        pairs |= {user: [] for user in renewed}
+        pairs |= {user: [] for user in changed}
         if pairs:
             with ours():
                 self._remember(args=[orjson.dumps(pairs), KEPT_S, KEPT_EVENTS])
@@ -87,9 +104,10 @@ class OnlineState:
         with ours(), self._client.pipeline(transaction=True) as pipe:
             pipe.zrevrange(_list_key(user_id), 0, -1)
             pipe.get(_state_key(user_id))
-            members, state = pipe.execute()
+            pipe.sismember(_DENIED, user_id)
+            members, state, is_denied = pipe.execute()
         held = [_past(member) for member in members if member != _NOTHING]
-        return Recent(held if members else None, int(state or 0))
+        return Recent(held if members else None, int(state or 0), bool(is_denied))
 
     def fill(self, user_id: UserId, events: Sequence[PastEvent], state: int) -> bool:
         """

@@ -30,12 +30,18 @@ class Fault:
 
 @dataclass(slots=True)
 class RowResult:
-    """The answer for one row; ``code`` and ``field`` are those of the first fault."""
+    """
+    The answer for one row; ``code`` and ``field`` are those of the first fault.
+
+    Attributes:
+        flags: what is thought of an accepted row, such as ``late`` or ``bot``.
+    """
 
     index: int
     event_id: str | None
     status: Status
     faults: tuple[Fault, ...] = ()
+    flags: tuple[str, ...] = ()
 
     @property
     def code(self) -> str | None:
@@ -60,6 +66,8 @@ class RowResult:
                 row["field"] = self.field
             if len(self.faults) > 1:
                 row["faults"] = [{"code": one.code, "field": one.field} for one in self.faults]
+        if self.flags:
+            row["flags"] = list(self.flags)
         return row
 
 

@@ -145,12 +145,34 @@ def test_a_promotion_that_makes_no_sense_is_refused(change: dict[str, Any], code
 
 def test_consent_is_stored_under_the_pseudonym() -> None:
     """Only what was said, purpose by purpose."""
-    here = world(answers={users.set_consent: None})
+    person = PSEUDONYMS.customer("u-1")[0]
+    denials = {person: frozenset({"marketing"})}
+    here = world(answers={users.set_consent: None, users.denials: denials})
     answer = here.client.put(
         "/v1/consent", headers=ADMIN, json={"user_id": "u-1", "marketing": "denied"}
     )
     assert answer.json["stored"] == {"marketing": "denied"}
-    assert told(here, users.set_consent) == PSEUDONYMS.customer("u-1")[0]
+    assert told(here, users.set_consent) == person
+    assert here.online.denied == denials, "every process knows it before the answer"
+
+
+def test_consent_is_told_with_time_and_source() -> None:
+    """A purpose of which nothing is known is not there."""
+    said = {"marketing": users.Consent(state="denied", at_ms=1_760_000_000_000, source="api")}
+    here = world(answers={users.consents: said})
+    answer = here.client.get("/v1/consent?user_id=u-1", headers=ADMIN)
+    assert answer.json["consent"] == {
+        "marketing": {"state": "denied", "at": "2025-10-09T08:53:20.000Z", "source": "api"}
+    }
+
+
+def test_staff_and_bots_are_told_apart_by_hand() -> None:
+    """What is not said stays, and a call that says nothing is refused."""
+    here = world(answers={users.set_flags: None, users.flag_counts: {"bots": 0, "staff": 1}})
+    told_so = {"user_id": "u-1", "is_staff": True}
+    answer = here.client.put("/v1/people", headers=ADMIN, json=told_so)
+    assert answer.json == {"bots": 0, "staff": 1}
+    assert here.client.put("/v1/people", headers=ADMIN, json={"user_id": "u"}).status_code == 422
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.factories import BROWSER, NOW_MS, SERVER, World, world
+from tests.factories import BROWSER, NOW_MS, ORIGIN, SERVER, World, world
 
 GOOD: dict[str, Any] = {
     "event_id": "e1",
@@ -182,3 +182,112 @@ def test_half_a_surrogate_pair_is_refused_and_the_answer_stays_valid() -> None:
     answer = world().client.post("/v1/events", data=raw, headers=SERVER)
     assert answer.status_code == 422
     assert orjson.loads(answer.data)["rows"][0]["status"] == "rejected"
+
+
+def envelope(**changes: Any) -> dict[str, Any]:
+    """What a tracker posts, changed; ``...`` takes a field away."""
+    made = {"key": "browser-secret", "sent_at": "2025-10-09T08:00:01Z", "events": [GOOD]} | changes
+    return {name: value for name, value in made.items() if value is not ...}
+
+
+def beacon(here: World, body: Any, **headers: str) -> Any:
+    return here.client.post(
+        "/v1/events",
+        data=orjson.dumps(body),
+        headers={"Origin": ORIGIN, "Content-Type": "text/plain;charset=UTF-8", **headers},
+    )
+
+
+def test_l2_a_beacon_of_plain_text_holds_its_key_in_the_body() -> None:
+    """A page that is left can send no header; its send time is that of all rows without one."""
+    here = world()
+    answer = beacon(here, envelope(dropped=3))
+    assert (answer.status_code, answer.json["dropped"]) == (202, 3)
+    assert here.stream.taken[0].sent_ts == 1_759_996_801_000
+    assert "shopgraph_tracker_dropped_total 3.0" in here.client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"key": ...}, 401, "key_missing"),
+        ({"key": 7}, 401, "key_missing"),
+        ({"key": "wrong"}, 401, "key_wrong"),
+        ({"events": {}}, 401, "key_missing"),
+        ({"dropped": -1}, 401, "key_missing"),
+    ],
+)
+def test_a_beacon_that_cannot_be_read_has_no_key(
+    changes: dict[str, Any], status: int, code: str
+) -> None:
+    """And the key is nowhere in the answer."""
+    answer = beacon(world(), envelope(**changes))
+    assert (answer.status_code, answer.json["code"]) == (status, code)
+    assert "browser-secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [({"events": {}}, 422), ({"events": []}, 400), ({"dropped": -1}, 422), ({"dropped": "x"}, 422)],
+)
+def test_a_bad_envelope_is_refused_as_a_whole(changes: dict[str, Any], status: int) -> None:
+    """With a key in the header, so that its fault is seen."""
+    assert post(world(), envelope(**changes)).status_code == status
+
+
+def test_a_key_in_the_body_does_not_outdo_the_one_in_the_header() -> None:
+    """The header counts."""
+    answer = beacon(world(), envelope(key="admin-secret"), **{"X-API-Key": "wrong"})
+    assert answer.status_code == 401
+
+
+def test_g8_a_browser_key_counts_only_from_a_listed_page() -> None:
+    """Without an origin it is no browser that asks."""
+    here = world()
+    answer = here.client.post("/v1/events", json=GOOD, headers={"X-API-Key": "browser-secret"})
+    assert (answer.status_code, answer.json["code"]) == (403, "origin_refused")
+
+
+def test_a_key_that_sent_enough_is_told_when_to_come_again() -> None:
+    """429, and nothing was stored."""
+    here = world()
+    here.stream.quota_s = 17
+    answer = post(here, GOOD)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "17")
+    assert answer.json["code"] == "quota_exceeded"
+    assert "shopgraph_quotas_exceeded_total 1.0" in here.client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    "agent", ["Googlebot/2.1 (+http://www.google.com/bot.html)", "HeadlessChrome/140.0", ""]
+)
+def test_events_of_programs_are_stored_with_a_flag_and_counted(agent: str) -> None:
+    """Flagged, not deleted; the answer says so."""
+    here = world()
+    answer = post(here, GOOD, **{"User-Agent": agent})
+    assert answer.json["rows"][0]["flags"] == ["bot"]
+    assert here.stream.taken[0].flags == ("bot",)
+    assert 'shopgraph_events_flagged_total{flag="bot"} 1.0' in here.client.get("/metrics").text
+
+
+def test_a_server_may_say_whose_browser_it_was() -> None:
+    """Its own user agent is that of a program, and says nothing of the shopper."""
+    here = world()
+    post(here, GOOD, **SERVER, **{"User-Agent": "python-requests/2"})
+    told = {**GOOD, "event_id": "e2", "context": {"user_agent": "bingbot/2.0", "page": "/p"}}
+    post(here, told, **SERVER)
+    driven = {**GOOD, "event_id": "e3", "context": {"automated": True}}
+    post(here, driven, **SERVER)
+    assert [event.flags for event in here.stream.taken] == [(), ("bot",), ("bot",)]
+    assert "bingbot" not in repr(here.stream.taken[1]), "used for the check, never stored"
+
+
+def test_a13_a_gzip_bomb_is_stopped_early_and_members_are_joined() -> None:
+    """Counted after unpacking, over all members."""
+    here = world()
+    two = gzip.compress(b"[" + orjson.dumps(GOOD) + b",") + gzip.compress(
+        orjson.dumps({**GOOD, "event_id": "e2"}) + b"]"
+    )
+    assert post(here, two, **{"Content-Encoding": "gzip"}).json["accepted"] == 2
+    bomb = gzip.compress(b" " * 600_000) * 40
+    assert post(here, bomb, **{"Content-Encoding": "gzip"}).status_code == 413

@@ -23,6 +23,13 @@ NEEDS = {
     ("GET", "/v1/models"): Scope.ADMIN,
     ("POST", "/v1/models/activate"): Scope.ADMIN,
     ("PUT", "/v1/consent"): Scope.ADMIN,
+    ("GET", "/v1/consent"): Scope.ADMIN,
+    ("PUT", "/v1/people"): Scope.ADMIN,
+    ("GET", "/v1/click-through"): Scope.SERVER,
+    ("GET", "/v1/dead-letters"): Scope.ADMIN,
+    ("PUT", "/v1/dead-letters"): Scope.ADMIN,
+    ("DELETE", "/v1/dead-letters"): Scope.ADMIN,
+    ("POST", "/v1/dead-letters/replay"): Scope.ADMIN,
 }
 HELD = {Scope.BROWSER: BROWSER, Scope.SERVER: SERVER, Scope.ADMIN: ADMIN}
 
