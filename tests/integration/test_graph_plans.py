@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 from neo4j import ManagedTransaction
 
-from graph import counts, edges, events, items, known_events, pulls, users
+from graph import (
+    counts,
+    edges,
+    events,
+    impressions,
+    items,
+    known_events,
+    pulls,
+    refunds,
+    users,
+)
 from graph.client import Graph
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from graph.domain.ids import ItemId, UserId
@@ -55,9 +65,9 @@ def test_edges_are_created_by_two_unique_seeks(migrated_graph: Graph, type_: Eve
     assert "Filter" not in found
 
 
-@pytest.mark.parametrize("type_", edges.EDGES)
-def test_known_events_are_found_by_a_unique_seek(migrated_graph: Graph, type_: EventType) -> None:
-    found = operators(migrated_graph, known_events._look_up(type_), ids=[])
+@pytest.mark.parametrize("edge", edges.ALL_EDGES, ids=lambda edge: edge.relationship)
+def test_known_events_are_found_by_a_unique_seek(migrated_graph: Graph, edge: edges.Edge) -> None:
+    found = operators(migrated_graph, known_events._look_up((edge,)), ids=[])
     assert any(name.startswith("DirectedRelationshipUniqueIndexSeek") for name in found)
     assert not found & SCANS
 
@@ -102,6 +112,28 @@ def test_the_edge_of_a_refunded_order_is_found_by_the_order(migrated_graph: Grap
     (query,) = queries_of(migrated_graph, known_events.known_lines, ["o1"])
     found = operators(migrated_graph, query, orders=[])
     assert "DirectedRelationshipIndexSeek" in found
+
+
+@pytest.mark.parametrize("function", [refunds._returned, refunds._bought, refunds._refunded])
+def test_what_a_returned_order_needs_is_found_by_the_order(
+    migrated_graph: Graph, function: Any
+) -> None:
+    """Never by walking all the edges of a best-seller."""
+    (query,) = queries_of(migrated_graph, function, ["o1"])
+    found = operators(migrated_graph, query, orders=[], derived="")
+    assert found & {"DirectedRelationshipIndexSeek", "NodeUniqueIndexSeek"}
+    assert not found & SCANS
+
+
+@pytest.mark.parametrize("recommendation_id", ["r-1", None])
+def test_click_through_is_found_by_the_answer(
+    migrated_graph: Graph, recommendation_id: str | None
+) -> None:
+    (query,) = queries_of(
+        migrated_graph, impressions.click_through, recommendation_id=recommendation_id
+    )
+    found = operators(migrated_graph, query, recommendation_id="r", since_ms=0, until_ms=1, limit=1)
+    assert not found & SCANS
 
 
 def test_counting_takes_the_numbers_that_the_store_keeps(migrated_graph: Graph) -> None:

@@ -142,7 +142,7 @@ class Consumer:
         self._reader.acknowledge(batch)
         log.info(
             "events_recorded",
-            accepted=written.stored,
+            accepted=len(written.stored),
             duplicate=len(written.duplicates),
             conflict=len(written.conflicts),
             refused=len(written.refused),
@@ -152,15 +152,14 @@ class Consumer:
     def _tell(self, batch: Batch, written: Written) -> None:
         """Bring the copies in Valkey up to date with what is in the graph now."""
         after = self._read(batch.events)
-        known = written.duplicates | written.conflicts
-        known.update(event.event_id for event, _ in written.refused)
-        # What was there before may have been stored in the try before a crash, and not be told.
-        stale = {event.user_id for event in batch.events if event.event_id in written.duplicates}
+        # What was there before may have been stored in the try before a crash, and never told.
+        told_before = written.duplicates - written.stored
+        stale = {event.user_id for event in batch.events if event.event_id in told_before}
         for user_id in list(stale):
             stale.update(after.siblings.get(user_id, ()))
         self._consent.note(after.denials)
         self._online.remember(
-            (event for event in batch.events if event.event_id not in known),
+            (event for event in batch.events if event.event_id in written.stored),
             siblings=after.siblings,
             changed=after.changed | stale,
         )

@@ -27,12 +27,12 @@ class Written:
     What became of a batch.
 
     Attributes:
-        duplicates: ids of events that the graph had already.
+        duplicates: ids of events that the graph had already, or that came twice.
         conflicts: ids of events that the graph has with other content.
         refused: events that the graph cannot take at all, with the reason.
     """
 
-    stored: int = 0
+    stored: set[EventId] = field(default_factory=set)
     duplicates: set[EventId] = field(default_factory=set)
     conflicts: set[EventId] = field(default_factory=set)
     refused: list[tuple[Event, str]] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Writer:
                     return
             else:
                 self._is_back()
-                written.stored += _count(recorded.stored)
+                written.stored.update(recorded.stored)
                 written.duplicates.update(recorded.duplicates)
                 written.conflicts.update(recorded.conflicts)
                 return
@@ -152,10 +152,6 @@ def _record(
 def _probe(tx: ManagedTransaction) -> None:
     now_ms = time.time_ns() // 1_000_000
     leases.acquire(tx, "ingest-probe", "probe", now_ms=now_ms, ttl_ms=1)
-
-
-def _count(stored: int | frozenset[EventId]) -> int:
-    return stored if isinstance(stored, int) else len(stored)
 
 
 def _first_words(error: Exception) -> str:
