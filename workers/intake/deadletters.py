@@ -91,7 +91,7 @@ class DeadLetters:
                 }
                 pipe.xadd(DEAD_LETTERS, fields)
             pipe.xtrim(DEAD_LETTERS, minid=str(letters[-1].at_ms - self._keeping.days * _DAY_MS))
-            pipe.xtrim(DEAD_LETTERS, maxlen=self._keeping.most)
+            pipe.xtrim(DEAD_LETTERS, maxlen=self._keeping.most, approximate=False)
             dropped = pipe.execute()[-1]
             if dropped:
                 self._client.incrby(DROPPED, dropped)
@@ -212,9 +212,9 @@ def of_row(checked: Checked, result: RowResult, pseudonyms: Pseudonyms) -> DeadL
     """
     raw = checked.raw[result.index]
     is_object = isinstance(raw, Mapping)
-    # Refused attributes may be refused for whose phone number they hold.
-    faulty = {"attributes"} & {(fault.field or "").partition(".")[0] for fault in result.faults}
-    row = _sealed(raw, pseudonyms, faulty) if is_object else {}
+    # Attributes of a refused row were not looked at, and may hold a phone number.
+    doubtful = {"attributes"} if result.status is Status.REJECTED else set()
+    row = _sealed(raw, pseudonyms, doubtful) if is_object else {}
     payload = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
     told = payload if is_object else repr(raw)
     reason = "conflict" if result.status is Status.CONFLICT else result.code or "quarantined"
@@ -231,10 +231,10 @@ def of_row(checked: Checked, result: RowResult, pseudonyms: Pseudonyms) -> DeadL
     )
 
 
-def _sealed(raw: Mapping[str, Any], pseudonyms: Pseudonyms, faulty: set[str]) -> dict[str, Any]:
+def _sealed(raw: Mapping[str, Any], pseudonyms: Pseudonyms, doubtful: set[str]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, value in raw.items():
-        if value is None or (name in _KNOWN and name not in _SEALED and name not in faulty):
+        if value is None or (name in _KNOWN and name not in _SEALED and name not in doubtful):
             row[name] = value
             continue
         is_text = isinstance(value, str)
