@@ -1,496 +1,566 @@
-// Shopgraph tracker: tells the shop's recommendation backend what a visitor does.
-// Never throws into the shop's page, never blocks it, stores nothing without consent.
+/**
+ * Shopgraph tracker: tells the shop's own Shopgraph what a shopper does. docs/tracker.md explains.
+ *
+ * Every event gets its id and time once, waits in a bounded queue that survives a reload, and leaves
+ * the queue only when the server has answered for it. Sending one twice is harmless; losing one is
+ * counted. Nothing here ever throws into the page.
+ */
 
-const PREFIX = "shopgraph.";
-const QUEUED = PREFIX + "q.";
-const DROPPED = PREFIX + "d.";
-const LIMIT = 1000;
-const BATCH = 100;
-const BEACON_BYTES = 60 * 1024;
-const SESSION_MS = 30 * 60 * 1000;
-const NOT_AGAIN = [400, 410, 422];
-const STOP = [401, 403];
-const PURPOSES = ["collection", "personalisation", "marketing"];
+const MAX_BYTES = 60000; // of a body: browsers let a leaving page send 64 KiB
+const MAX_ROWS = 500;
+const MAX_STORED = 1e6; // characters; the rest of the storage is the shop's
+const SESSION_MS = 30 * 60e3;
+const BROKEN = 'the answer is not Shopgraph’s';
 
-const newId = () => {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+const uuid = () => {
+  if (crypto.randomUUID) return crypto.randomUUID(); // only on https pages
+  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0'));
+  return hex.join('');
+};
+const size = (text) => new TextEncoder().encode(text).length;
+const short = (text) => text.slice(0, 500);
+const parse = (text) => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 };
 
-// Disk where the browser lets us and the visitor agreed, memory otherwise; never throws.
-class Store {
-  constructor() {
-    this.memory = new Map();
-    this.mayPersist = false;
-    try {
-      this.disk = window.localStorage;
-      this.disk.getItem(PREFIX);
-    } catch {
-      this.disk = null;
-    }
+/** Storage that never throws; what it will not take stays in memory. */
+function storage() {
+  const memory = new Map();
+  let local = null;
+  try {
+    local = window.localStorage;
+    local.getItem('');
+  } catch {
+    local = null;
   }
-
-  get(name) {
-    if (this.memory.has(name)) return this.memory.get(name);
+  const attempt = (act) => {
     try {
-      return this.disk ? this.disk.getItem(name) : null;
+      return local && act();
     } catch {
       return null;
-    }
-  }
-
-  set(name, text) {
-    try {
-      if (this.disk && this.mayPersist) {
-        this.disk.setItem(name, text);
-        this.memory.delete(name);
-        return;
-      }
-    } catch {
-      // Full or forbidden: the page keeps it for as long as it lives.
-    }
-    this.memory.set(name, text);
-  }
-
-  remove(name) {
-    this.memory.delete(name);
-    try {
-      if (this.disk) this.disk.removeItem(name);
-    } catch {
-      // Then it was never there.
-    }
-  }
-
-  names(prefix) {
-    const found = new Set([...this.memory.keys()].filter((name) => name.startsWith(prefix)));
-    try {
-      for (let k = 0; this.disk && k < this.disk.length; k += 1) {
-        const name = this.disk.key(k);
-        if (name && name.startsWith(prefix)) found.add(name);
-      }
-    } catch {
-      // Memory only.
-    }
-    return [...found].sort();
-  }
-
-  persist() {
-    this.mayPersist = true;
-    for (const [name, text] of [...this.memory]) this.set(name, text);
-  }
-
-  wipe() {
-    this.mayPersist = false;
-    for (const name of this.names(PREFIX)) this.remove(name);
-  }
-}
-
-class Tracker {
-  constructor(options) {
-    this.options = { flushMs: 250, timeoutMs: 15000, retryMs: 1000, retryCapMs: 60000,
-      dwellCapMs: 60000, auto: true, ...options };
-    this.url = this.options.url.replace(/\/$/, "") + "/v1/events";
-    this.store = new Store();
-    this.tab = newId();
-    this.count = 0;
-    this.refused = 0;
-    this.failures = 0;
-    this.notBefore = 0;
-    this.stopped = false;
-    this.user = null;
-    this.state = {};
-    this.shown = null;
-    this.waiting = this.store.names(QUEUED);
-    const saved = this.read("consent", {});
-    this.consent(saved.collection === "granted" ? saved : this.options.consent || {});
-    this.listen();
-    if (this.options.auto) this.autoView();
-  }
-
-  // --- what the shop calls -------------------------------------------------------------------
-
-  view(itemId, more) { this.endView(); this.item("view", itemId, { ...more, depth: true }); }
-  click(itemId, more) { this.item("click", itemId, { ...more, depth: true }); }
-  cart(itemId, more) { this.item("cart", itemId, more); }
-  uncart(itemId, more) { this.item("uncart", itemId, more); }
-  favorite(itemId, more) { this.item("favorite", itemId, more); }
-  unfavorite(itemId, more) { this.item("unfavorite", itemId, more); }
-  inquiry(itemId, more) { this.item("inquiry", itemId, more); }
-  share(itemId, channel, more) { this.item("share", itemId, { channel, ...more }); }
-  review(itemId, rating, more) { this.item("review", itemId, { rating, ...more }); }
-  search(query, more) { this.add("search", { query, ...more }); }
-  purchase(orderId, lines, more) { this.add("purchase", { order_id: orderId, lines, ...more }); }
-  refund(orderId, lines, more) { this.add("refund", { order_id: orderId, lines, ...more }); }
-
-  impression(itemIds, more) {
-    const impression = itemIds.map((item_id, place) => ({ item_id, position: place + 1 }));
-    this.add("impression", { impression, ...more });
-  }
-
-  // Who is logged in; told once per visitor, kept in memory only.
-  identify(userId) {
-    this.user = userId;
-    const told = [...`${this.visitor()} ${userId}`].reduce(
-      (sum, letter) => (Math.imul(sum, 31) + letter.codePointAt(0)) | 0, 7);
-    if (this.store.get(PREFIX + "identified") === String(told)) return;
-    this.add("identify", {});
-    this.store.set(PREFIX + "identified", String(told));
-  }
-
-  // The next one on this device is somebody else.
-  logout() {
-    this.endView();
-    this.user = null;
-    for (const name of ["visitor", "session", "identified"]) this.store.remove(PREFIX + name);
-  }
-
-  // {collection, personalisation, marketing}: "granted", "denied" or "unknown"; each stays as it
-  // was when it is not named.
-  consent(said) {
-    for (const purpose of PURPOSES) if (said[purpose]) this.state[purpose] = said[purpose];
-    if (this.state.collection === "denied") {
-      this.store.wipe();
-      this.shown = null;
-      this.waiting = [];
-    } else if (this.state.collection === "granted") {
-      this.store.persist();
-      this.store.set(PREFIX + "consent", JSON.stringify(this.state));
-      this.soon(0);
-    }
-  }
-
-  // Numbers for the shop's own monitoring.
-  stats() {
-    return { queued: this.store.names(QUEUED).length, dropped: this.dropped(),
-      refused: this.refused, failures: this.failures };
-  }
-
-  async flush() {
-    if (!this.mayCollect() || this.state.collection !== "granted") return;
-    if (this.stopped || Date.now() < this.notBefore) return;
-    try {
-      await this.alone(() => this.sendAll());
-    } catch {
-      this.later(null);
-    }
-  }
-
-  // --- events --------------------------------------------------------------------------------
-
-  item(kind, itemId, { depth, ...more } = {}) {
-    if (depth) {
-      const session = this.session();
-      session.depth = (session.depth || 0) + 1;
-      this.write("session", session);
-      more.attributes = { click_depth: session.depth, ...more.attributes };
-    }
-    this.add(kind, { item_id: itemId, ...more });
-  }
-
-  add(kind, fields, at = Date.now()) {
-    if (!this.mayCollect()) return;
-    const event = {
-      event_id: newId(),
-      event_type: kind,
-      event_time: new Date(at).toISOString(),
-      anonymous_id: this.visitor(),
-      user_id: this.user || undefined,
-      device_id: this.id("device"),
-      session_id: this.session().id,
-      context: this.context(),
-      ...fields,
-    };
-    if (this.waiting.length >= LIMIT) this.makeRoom();
-    this.count += 1;
-    const order = String(at).padStart(15, "0") + String(this.count).padStart(9, "0");
-    const name = `${QUEUED}${order}.${this.tab}`;
-    this.store.set(name, JSON.stringify(event));
-    this.waiting.push(name);
-    this.soon(this.options.flushMs);
-  }
-
-  makeRoom() {
-    this.waiting = this.store.names(QUEUED);
-    const tooMany = this.waiting.splice(0, Math.max(0, this.waiting.length - LIMIT + 1));
-    for (const name of tooMany) this.store.remove(name);
-    const mine = DROPPED + this.tab;
-    this.store.set(mine, String(Number(this.store.get(mine) || 0) + tooMany.length));
-  }
-
-  dropped() {
-    const names = this.store.names(DROPPED);
-    return names.reduce((sum, name) => sum + Number(this.store.get(name) || 0), 0);
-  }
-
-  context() {
-    const agent = navigator.userAgent;
-    let referrer;
-    try {
-      referrer = document.referrer ? new URL(document.referrer).host : undefined;
-    } catch {
-      referrer = undefined;
-    }
-    const isSmall = /Mobi|Android.*Mobile|iPhone/.test(agent);
-    return {
-      device_type: isSmall ? "mobile" : /iPad|Android|Tablet/.test(agent) ? "tablet" : "desktop",
-      locale: navigator.language,
-      tz_offset_min: -new Date().getTimezoneOffset(),
-      page: location.pathname.slice(0, 500),
-      referrer_host: referrer,
-      automated: navigator.webdriver === true ? true : undefined,
-    };
-  }
-
-  visitor() { return this.id("visitor"); }
-
-  id(name) {
-    const known = this.store.get(PREFIX + name);
-    if (known) return known;
-    const made = newId();
-    this.store.set(PREFIX + name, made);
-    return made;
-  }
-
-  session() {
-    const now = Date.now();
-    const held = this.read("session", null);
-    const session = held && now - held.last < SESSION_MS ? held : { id: newId(), depth: 0 };
-    if (session.last === undefined || now - session.last > 10000) {
-      session.last = now;
-      this.write("session", session);
-    }
-    return session;
-  }
-
-  read(name, otherwise) {
-    try {
-      return JSON.parse(this.store.get(PREFIX + name)) || otherwise;
-    } catch {
-      return otherwise;
-    }
-  }
-
-  write(name, value) { this.store.set(PREFIX + name, JSON.stringify(value)); }
-
-  mayCollect() { return this.state.collection !== "denied"; }
-
-  // --- views with dwell time -----------------------------------------------------------------
-
-  autoView() {
-    const named = document.querySelector('meta[name="shopgraph:item"]');
-    if (!named || !named.content) return;
-    this.endView();
-    this.shown = { item: named.content, at: Date.now(), seen: 0, since: this.visibleSince() };
-    this.viewTimer = setTimeout(() => this.endView(), this.options.dwellCapMs);
-  }
-
-  visibleSince() { return document.visibilityState === "visible" ? Date.now() : null; }
-
-  endView() {
-    const shown = this.shown;
-    if (!shown) return;
-    this.shown = null;
-    clearTimeout(this.viewTimer);
-    if (shown.since !== null) shown.seen += Date.now() - shown.since;
-    const session = this.session();
-    session.depth = (session.depth || 0) + 1;
-    this.write("session", session);
-    const attributes = { click_depth: session.depth };
-    this.add("view", { item_id: shown.item, dwell_ms: shown.seen, attributes }, shown.at);
-  }
-
-  // --- sending -------------------------------------------------------------------------------
-
-  soon(ms) {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), Math.max(ms, this.notBefore - Date.now()));
-  }
-
-  // One tab at a time, so that two do not send the same queue.
-  async alone(work) {
-    if (navigator.locks) {
-      await navigator.locks.request(PREFIX + "send", { ifAvailable: true }, async (lock) => {
-        if (lock) await work();
-        else this.soon(this.options.retryMs);
-      });
-      return;
-    }
-    const held = this.read("lock", { until: 0 });
-    if (held.tab !== this.tab && held.until > Date.now()) {
-      this.soon(this.options.retryMs);
-      return;
-    }
-    this.write("lock", { tab: this.tab, until: Date.now() + this.options.timeoutMs });
-    await work();
-    this.store.remove(PREFIX + "lock");
-  }
-
-  async sendAll() {
-    let size = BATCH;
-    for (;;) {
-      const names = this.store.names(QUEUED).slice(0, size);
-      if (names.length === 0 || this.state.collection !== "granted") break;
-      const answer = await this.post(names);
-      if (answer.status === 413 && names.length > 1) {
-        size = Math.ceil(names.length / 2);
-      } else if (answer.ok || answer.status === 413 || NOT_AGAIN.includes(answer.status)) {
-        await this.settle(names, answer);
-      } else {
-        this.stopped = STOP.includes(answer.status);
-        this.later(answer.headers.get("Retry-After"));
-        return;
-      }
-    }
-    this.waiting = this.store.names(QUEUED);
-    this.failures = 0;
-  }
-
-  async post(names) {
-    const dropped = {};
-    for (const name of this.store.names(DROPPED)) dropped[name] = Number(this.store.get(name));
-    const abort = new AbortController();
-    const timer = setTimeout(() => abort.abort(), this.options.timeoutMs);
-    try {
-      const answer = await fetch(this.url, {
-        method: "POST",
-        body: this.envelope(names, Object.values(dropped).reduce((sum, n) => sum + n, 0)),
-        headers: { "Content-Type": "application/json", "X-API-Key": this.options.key },
-        signal: abort.signal,
-        credentials: "omit",
-      });
-      if (answer.ok) this.told(dropped);
-      return answer;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  envelope(names, dropped, key) {
-    const events = names.map((name) => this.event(name)).filter(Boolean);
-    return JSON.stringify({ key, sent_at: new Date().toISOString(),
-      dropped: dropped || undefined, events });
-  }
-
-  // An event says what is allowed now, not when it was queued.
-  event(name) {
-    try {
-      return { ...JSON.parse(this.store.get(name)), consent: this.state };
-    } catch {
-      return null;
-    }
-  }
-
-  told(dropped) {
-    for (const [name, told] of Object.entries(dropped)) {
-      const left = Number(this.store.get(name) || 0) - told;
-      if (left > 0) this.store.set(name, String(left));
-      else this.store.remove(name);
-    }
-  }
-
-  async settle(names, answer) {
-    let refused = answer.ok ? 0 : names.length;
-    try {
-      if (answer.ok) refused = (await answer.json()).rejected || 0;
-    } catch {
-      // Stored all the same.
-    }
-    this.refused += refused;
-    for (const name of names) this.store.remove(name);
-  }
-
-  later(retryAfter) {
-    this.failures += 1;
-    const { retryMs, retryCapMs } = this.options;
-    const most = Math.min(retryCapMs, retryMs * 2 ** Math.min(this.failures - 1, 16));
-    const jittered = most * (0.5 + Math.random() / 2);
-    const told = Number(retryAfter) * 1000 || 0;
-    this.notBefore = Date.now() + Math.max(jittered, told);
-    if (!this.stopped) this.soon(0);
-  }
-
-  // The page goes away: what waits is sent without waiting for an answer, and stays queued until
-  // an answer confirms it. The event ids make the second sending harmless.
-  leave() {
-    if (this.shown && this.shown.since !== null) this.endView();
-    if (this.state.collection !== "granted" || this.stopped) return;
-    let names = [];
-    let bytes = 200;
-    for (const name of this.store.names(QUEUED)) {
-      const size = new Blob([this.store.get(name) || ""]).size + 200;
-      if (bytes + size > BEACON_BYTES && names.length) {
-        this.beacon(names);
-        names = [];
-        bytes = 200;
-      }
-      if (size < BEACON_BYTES) {
-        names.push(name);
-        bytes += size;
-      }
-    }
-    if (names.length) this.beacon(names);
-  }
-
-  beacon(names) {
-    const body = new Blob([this.envelope(names, 0, this.options.key)], { type: "text/plain" });
-    try {
-      if (navigator.sendBeacon && navigator.sendBeacon(this.url, body)) return;
-      fetch(this.url, { method: "POST", body, keepalive: true, credentials: "omit" })
-        .catch(() => {});
-    } catch {
-      // It stays queued.
-    }
-  }
-
-  listen() {
-    const on = (target, name, does) => target.addEventListener(name, (event) => {
-      try {
-        does(event);
-      } catch {
-        // The shop's page goes on.
-      }
-    });
-    on(document, "visibilitychange", () => {
-      if (document.visibilityState === "hidden") this.leave();
-      else if (this.shown) this.shown.since = Date.now();
-    });
-    on(window, "pagehide", () => this.leave());
-    on(window, "pageshow", (event) => {
-      if (!event.persisted) return;
-      if (this.options.auto) this.autoView();
-      this.soon(0);
-    });
-    on(window, "online", () => {
-      this.notBefore = 0;
-      this.soon(0);
-    });
-    // Another tab withdrew consent.
-    on(window, "storage", (event) => {
-      const isGone = event.key === PREFIX + "consent" && event.newValue === null;
-      if (isGone && this.state.collection === "granted") this.consent({ collection: "denied" });
-    });
-  }
-}
-
-const CALLS = ["view", "click", "cart", "uncart", "favorite", "unfavorite", "inquiry", "share",
-  "review", "search", "purchase", "refund", "impression", "identify", "logout", "consent", "stats",
-  "flush"];
-
-// A tracker whose calls never throw: what goes wrong is told to the console once, and forgotten.
-export function createTracker(options) {
-  let tracker;
-  let hasWarned = false;
-  const guarded = (does) => (...given) => {
-    try {
-      return does(...given);
-    } catch (error) {
-      if (!hasWarned) console.warn("shopgraph", error);
-      hasWarned = true;
-      return undefined;
     }
   };
-  guarded(() => { tracker = new Tracker(options); })();
-  return Object.fromEntries(
-    CALLS.map((name) => [name, guarded((...given) => tracker && tracker[name](...given))]));
+  return {
+    /** Whether the choice allows more than memory. */
+    isOpen: false,
+    get(key) {
+      return memory.get(key) ?? attempt(() => local.getItem(key));
+    },
+    /** Keep it; says whether it will survive a reload. */
+    set(key, text, isSmall = true) {
+      const done = this.isOpen && isSmall && attempt(() => (local.setItem(key, text), true));
+      if (done) memory.delete(key);
+      else memory.set(key, text);
+      return Boolean(done);
+    },
+    remove(key) {
+      memory.delete(key);
+      attempt(() => local.removeItem(key));
+    },
+    keys(prefix) {
+      const found = new Set([...memory.keys(), ...(attempt(() => Object.keys(local)) ?? [])]);
+      return [...found].filter((key) => key.startsWith(prefix)).sort();
+    },
+    /** Move what waits in memory to where it survives. */
+    settle() {
+      for (const [key, text] of [...memory]) this.set(key, text);
+    },
+  };
+}
+
+/** Start a tracker; see tracker.d.ts for what it takes and gives. */
+export function createTracker(options = {}) {
+  const {
+    key,
+    host = new URL(import.meta.url).origin,
+    source = 'web',
+    name = 'sg',
+    maxQueue = 1000,
+    flushMs = 2000,
+    timeoutMs = 15000,
+    retryMs = 1000,
+    maxRetryMs = 60000,
+    dwellMs = 30000,
+    auto = true,
+    onError = () => {},
+  } = options;
+  const url = host.replace(/\/$/, '') + '/v1/events';
+  const at = (part) => `${name}.${part}`;
+  const QUEUE = at('q.');
+  const OPEN = at('o.');
+  const store = storage();
+  const tab = uuid();
+  const counts = { delivered: 0, refused: 0 };
+  const inFlight = new Set();
+  const beaconed = new Set();
+  let choice = { collection: 'unknown' };
+  let queue = null; // keys, oldest first; null: to be read again
+  let stored = 0; // characters, roughly
+  let sequence = 0;
+  let failures = 0;
+  let rows = MAX_ROWS;
+  let isStopped = false; // the server will take nothing from this page
+  let isSending = false;
+  let timer = null;
+  let due = Infinity;
+  let view = null; // the view that still counts its dwell time
+
+  const complain = (error) => {
+    try {
+      onError(error);
+    } catch {
+      // the shop's own fault is the shop's
+    }
+  };
+  /** A call that never throws into the page. */
+  const safe =
+    (act) =>
+    (...args) => {
+      try {
+        return act(...args);
+      } catch (error) {
+        complain(error);
+        return null;
+      }
+    };
+  const isGranted = () => choice.collection === 'granted';
+  const isDenied = () => choice.collection === 'denied';
+
+  // --- who ---------------------------------------------------------------------------------
+
+  const visitor = () => {
+    const known = store.get(at('visitor'));
+    if (known) return known;
+    const made = uuid();
+    store.set(at('visitor'), made);
+    return made;
+  };
+  const session = (isView) => {
+    const now = Date.now();
+    let found = parse(store.get(at('session')));
+    if (!(found && Math.abs(now - found.at) < SESSION_MS)) found = { id: uuid(), depth: 0 };
+    found.at = now;
+    if (isView) found.depth += 1;
+    store.set(at('session'), JSON.stringify(found));
+    return found;
+  };
+  const logout = () => {
+    for (const part of ['visitor', 'session', 'user']) store.remove(at(part));
+  };
+
+  // --- the queue ---------------------------------------------------------------------------
+
+  const keys = () => {
+    if (queue === null) {
+      queue = store.keys(QUEUE);
+      stored = queue.reduce((sum, k) => sum + (store.get(k) ?? '').length, 0);
+    }
+    return queue;
+  };
+  const forget = (k) => {
+    store.remove(k);
+    beaconed.delete(k);
+    if (queue) queue = queue.filter((other) => other !== k);
+  };
+  const dropped = () => Number(store.get(at('dropped'))) || 0;
+  const addDropped = (count) => {
+    const left = Math.max(0, dropped() + count);
+    if (left) store.set(at('dropped'), String(left));
+    else store.remove(at('dropped'));
+  };
+  const put = (k, row) => {
+    const text = JSON.stringify(row);
+    if (size(text) > MAX_BYTES - 500) {
+      counts.refused += 1;
+      complain(new Error('an event may have 59 KB'));
+      return;
+    }
+    keys();
+    store.set(k, text, stored + text.length < MAX_STORED);
+    queue.push(k);
+    stored += text.length;
+    while (queue.length > maxQueue) {
+      const oldest = queue.find((other) => !inFlight.has(other));
+      if (oldest === undefined) break;
+      forget(oldest);
+      addDropped(1);
+    }
+    arm(queue.length % 50 ? flushMs : 0);
+  };
+  const stamp = () =>
+    `${Date.now()}`.padStart(14, '0') + (sequence++ % 1e6).toString().padStart(6, '0') + tab.slice(0, 8);
+
+  // --- making events -----------------------------------------------------------------------
+
+  const context = () => {
+    const found = {
+      page: short(location.pathname),
+      locale: navigator.language,
+      tz_offset_min: -new Date().getTimezoneOffset(),
+      device_type: /Mobi/.test(navigator.userAgent) ? 'mobile' : 'desktop',
+    };
+    if (document.referrer) found.referrer_host = short(new URL(document.referrer).host);
+    if (navigator.webdriver) found.automated = true;
+    return found;
+  };
+  const event = (type, fields, extra = {}) => {
+    const isView = type === 'view';
+    const { id, depth } = session(isView);
+    const row = {
+      event_type: type,
+      event_id: uuid(),
+      event_time: new Date().toISOString(),
+      source,
+      anonymous_id: visitor(),
+      session_id: id,
+      context: context(),
+      ...extra,
+      ...fields,
+    };
+    const user = store.get(at('user'));
+    if (user && !row.user_id) row.user_id = user;
+    if (isView) row.attributes = { ...row.attributes, click_depth: depth };
+    if (isGranted()) row.consent = choice;
+    return row;
+  };
+  const track = (type, fields, extra) => {
+    if (isDenied()) return null;
+    const row = event(type, fields, extra);
+    put(QUEUE + stamp(), row);
+    return row.event_id;
+  };
+
+  // --- views, which last ---------------------------------------------------------------------
+
+  const closeView = () => {
+    if (!view) return;
+    const { k, since, deadline } = view;
+    view = null;
+    clearTimeout(deadline);
+    const row = parse(store.get(OPEN + k));
+    if (!row) return; // wiped, or sent by another tab that thought this one dead
+    row.dwell_ms ??= since === null ? 0 : Math.round(performance.now() - since);
+    store.remove(OPEN + k);
+    put(QUEUE + k, row);
+  };
+  const openView = (itemId, extra) => {
+    closeView();
+    if (isDenied()) return null;
+    const row = event('view', { item_id: itemId }, extra);
+    const k = stamp();
+    store.set(OPEN + k, JSON.stringify(row));
+    const since = document.hidden ? null : performance.now();
+    view = { k, since, deadline: setTimeout(safe(closeView), dwellMs) };
+    return row.event_id;
+  };
+  /** Views of pages that died without a word. */
+  const adopt = () => {
+    for (const k of store.keys(OPEN)) {
+      const made = Number(k.slice(OPEN.length, OPEN.length + 14));
+      const row = view?.k !== k.slice(OPEN.length) && Date.now() - made > dwellMs + 5000 && parse(store.get(k));
+      if (!row) continue;
+      store.remove(k);
+      put(QUEUE + k.slice(OPEN.length), row);
+    }
+  };
+  const page = () => {
+    const item = document.querySelector('meta[name="shopgraph-item"]')?.content;
+    if (item) return openView(item);
+    closeView();
+    return null;
+  };
+
+  // --- sending -----------------------------------------------------------------------------
+
+  /** Events that fit into one body, oldest first. */
+  const batch = (skip) => {
+    const taken = [];
+    let bytes = 300 + size(String(key));
+    for (const k of keys()) {
+      if (skip?.has(k)) continue;
+      const text = store.get(k);
+      if (text === null) continue; // another tab has sent it
+      bytes += size(text) + 1;
+      if (taken.length === rows || bytes > MAX_BYTES) break;
+      taken.push([k, text]);
+    }
+    return taken;
+  };
+  const body = (taken, lost) =>
+    `{"key":${JSON.stringify(key)},"sent_at":"${new Date().toISOString()}","dropped":${lost},` +
+    `"events":[${taken.map(([, text]) => text).join(',')}]}`;
+
+  function arm(delay) {
+    const when = Date.now() + delay;
+    if (isStopped || !isGranted() || (timer !== null && when >= due)) return;
+    clearTimeout(timer);
+    due = when;
+    timer = setTimeout(() => {
+      timer = null;
+      flush();
+    }, delay);
+  }
+  const backOff = (retryAfter) => {
+    const grown = Math.min(maxRetryMs, retryMs * 2 ** failures++) * (0.5 + Math.random() / 2);
+    const asked = Math.min(3600e3, (Number(retryAfter) || 0) * 1000);
+    if (asked) store.set(at('wait'), String(Date.now() + asked));
+    arm(Math.max(grown, asked * (1 + Math.random() / 10)));
+  };
+  const waiting = () => {
+    const left = (Number(store.get(at('wait'))) || 0) - Date.now();
+    return left > 0 && left <= 3600e3 ? left : 0;
+  };
+
+  const post = async (text) => {
+    const control = new AbortController();
+    const limit = setTimeout(() => control.abort(), timeoutMs);
+    try {
+      const headers = { 'Content-Type': 'text/plain' }; // needs no preflight
+      const how = { method: 'POST', body: text, headers, credentials: 'omit', signal: control.signal };
+      const response = await fetch(url, how);
+      return { status: response.status, wait: response.headers.get('Retry-After'), told: parse(await response.text()) };
+    } finally {
+      clearTimeout(limit);
+    }
+  };
+
+  /** Send one batch; says whether to go on with the next. */
+  const sendOne = async (taken) => {
+    const lost = dropped();
+    const { status, wait, told } = await post(body(taken, lost));
+    const answers = told?.rows;
+    if (Array.isArray(answers) && answers.length === taken.length && (status === 202 || status === 422)) {
+      // Every row has its final answer; one that was rejected will be rejected again.
+      answers.forEach((row, i) => {
+        forget(taken[i][0]);
+        counts[row.status === 'rejected' ? 'refused' : 'delivered'] += 1;
+        if (row.status === 'rejected') complain(new Error(`event refused: ${row.code} ${row.field ?? ''}`));
+      });
+      if (lost) addDropped(-lost);
+      failures = 0;
+      rows = MAX_ROWS;
+      return true;
+    }
+    if (status === 400 || status === 413 || status === 422) {
+      if (taken.length > 1) {
+        rows = taken.length >> 1;
+        return true;
+      }
+      forget(taken[0][0]);
+      counts.refused += 1;
+      complain(new Error(`event refused: ${told?.code ?? status}`));
+      return true;
+    }
+    if (status > 400 && status < 500 && ![408, 425, 429].includes(status)) {
+      isStopped = true; // the key or the address is wrong; the next page may know better
+      complain(new Error(`Shopgraph takes nothing from this page: ${told?.code ?? status}`));
+      return false;
+    }
+    backOff(wait);
+    if (status < 400) complain(new Error(BROKEN));
+    return false;
+  };
+
+  const sendAll = async () => {
+    queue = null;
+    adopt();
+    for (;;) {
+      const taken = isGranted() && !isStopped ? batch() : [];
+      if (!taken.length) return;
+      taken.forEach(([k]) => inFlight.add(k));
+      try {
+        if (!(await sendOne(taken))) return;
+      } catch {
+        backOff(0); // offline, refused, too slow
+        return;
+      } finally {
+        inFlight.clear();
+      }
+    }
+  };
+
+  /** One tab at a time: by a lock, or by a note in the storage where there are no locks. */
+  const alone = async (act) => {
+    if (navigator.locks) {
+      return navigator.locks.request(at('lock'), { ifAvailable: true }, (lock) => lock && act());
+    }
+    const [owner, until] = (store.get(at('lease')) ?? '').split(' ');
+    if (owner && owner !== tab && until > Date.now()) return null;
+    store.set(at('lease'), `${tab} ${Date.now() + 2 * timeoutMs}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    if (!(store.get(at('lease')) ?? '').startsWith(tab)) return null;
+    try {
+      return await act();
+    } finally {
+      store.remove(at('lease'));
+    }
+  };
+  async function flush() {
+    if (isSending || isStopped || !isGranted()) return;
+    const left = waiting();
+    if (left) {
+      arm(left);
+      return;
+    }
+    isSending = true;
+    try {
+      await alone(sendAll);
+    } catch (error) {
+      complain(error);
+    } finally {
+      isSending = false;
+      if (timer === null && (keys().length || store.keys(OPEN).length > (view ? 1 : 0))) arm(flushMs);
+    }
+  }
+
+  /** The page may be gone in a moment: hand everything to the browser, and keep it until confirmed. */
+  const leave = () => {
+    closeView();
+    if (isStopped || !isGranted() || waiting()) return;
+    for (;;) {
+      const taken = batch(beaconed);
+      if (!taken.length) return;
+      const text = body(taken, 0);
+      let isTaken = false;
+      try {
+        isTaken = navigator.sendBeacon(url, new Blob([text], { type: 'text/plain' }));
+      } catch {
+        // some blockers throw
+      }
+      if (!isTaken) {
+        const how = { method: 'POST', body: text, keepalive: true, credentials: 'omit' };
+        try {
+          fetch(url, how).catch(() => {});
+        } catch {
+          // it stays in the queue
+        }
+        return;
+      }
+      taken.forEach(([k]) => beaconed.add(k));
+    }
+  };
+
+  // --- consent -----------------------------------------------------------------------------
+
+  const wipe = () => {
+    clearTimeout(view?.deadline);
+    clearTimeout(timer);
+    view = timer = null;
+    for (const k of store.keys(at(''))) store.remove(k);
+    queue = null;
+    beaconed.clear();
+  };
+  const decide = (purposes) => {
+    const before = choice.collection;
+    choice = { ...choice, ...purposes };
+    if (isDenied()) wipe();
+    store.isOpen = !(choice.collection === 'unknown');
+    if (!store.isOpen) return;
+    store.set(at('consent'), JSON.stringify(choice));
+    if (!isGranted() || before === 'granted') return;
+    // What was done while nobody had been asked is told with its own time, and with the consent.
+    for (const k of [...store.keys(QUEUE), ...store.keys(OPEN)]) {
+      const row = parse(store.get(k));
+      if (row && !row.consent) store.set(k, JSON.stringify({ ...row, consent: choice }));
+    }
+    store.settle();
+    arm(0);
+  };
+  const recall = () => {
+    const known = parse(store.get(at('consent')));
+    if (known && JSON.stringify(known) !== JSON.stringify(choice)) decide(known);
+  };
+
+  // --- the page ----------------------------------------------------------------------------
+
+  const listeners = [];
+  const on = (target, type, act) => {
+    const safely = safe(act);
+    target.addEventListener(type, safely, true);
+    listeners.push(() => target.removeEventListener(type, safely, true));
+  };
+  on(window, 'pagehide', leave);
+  on(document, 'visibilitychange', () => {
+    if (document.hidden) return leave();
+    if (view && view.since === null) view.since = performance.now();
+    return arm(flushMs);
+  });
+  on(window, 'pageshow', (shown) => {
+    if (!shown.persisted) return;
+    // Out of the back/forward cache: a new visit of the page, and the world went on meanwhile.
+    queue = null;
+    recall();
+    arm(0);
+    if (auto) page();
+  });
+  on(window, 'online', () => arm(0));
+  on(window, 'storage', (change) => {
+    if (change.key === null || change.key.startsWith(QUEUE)) queue = null;
+    if (change.key === at('consent')) recall();
+  });
+  if (auto) {
+    on(document, 'click', (click) => {
+      const item = click.target.closest?.('[data-shopgraph-item]');
+      if (!item) return;
+      const list = item.closest('[data-shopgraph-recommendation]');
+      const extra = {};
+      if (list) extra.recommendation_id = list.dataset.shopgraphRecommendation;
+      if (item.dataset.shopgraphPosition) extra.position = Number(item.dataset.shopgraphPosition);
+      track('click', { item_id: item.dataset.shopgraphItem }, extra);
+    });
+  }
+
+  const onItem = (type) => safe((itemId, extra) => track(type, { item_id: itemId }, extra));
+  const tracker = {
+    view: safe(openView),
+    click: onItem('click'),
+    cart: onItem('cart'),
+    uncart: onItem('uncart'),
+    favorite: onItem('favorite'),
+    unfavorite: onItem('unfavorite'),
+    inquiry: onItem('inquiry'),
+    share: onItem('share'),
+    review: safe((itemId, rating, extra) => track('review', { item_id: itemId, rating }, extra)),
+    search: safe((query, extra) => track('search', { query: short(query) }, extra)),
+    purchase: safe((orderId, lines, extra) =>
+      track('purchase', { order_id: orderId, lines: lines.map((line, i) => ({ line: i + 1, ...line })) }, extra),
+    ),
+    refund: safe((orderId, extra) => track('refund', { order_id: orderId }, extra)),
+    impression: safe((items, extra) => {
+      const shown = items.map((item, i) => (typeof item === 'string' ? { item_id: item, position: i + 1 } : item));
+      return track('impression', { impression: shown }, extra);
+    }),
+    identify: safe((userId) => {
+      const known = store.get(at('user'));
+      if (isDenied() || known === userId) return null;
+      if (known) logout(); // somebody else: not the visitor that the first one was
+      store.set(at('user'), userId);
+      return track('identify', { user_id: userId });
+    }),
+    logout: safe(() => {
+      closeView();
+      logout();
+    }),
+    consent: safe((purposes) => decide(typeof purposes === 'string' ? { collection: purposes } : purposes)),
+    page: safe(page),
+    flush: () => flush(),
+    stats: () => ({ ...counts, queued: keys().length, dropped: dropped() }),
+    ids: safe(() => ({ visitor: visitor(), session: session().id })),
+    close: safe(() => {
+      leave();
+      clearTimeout(timer);
+      listeners.forEach((remove) => remove());
+    }),
+  };
+  safe(() => {
+    recall();
+    if (options.consent) tracker.consent(options.consent);
+    if (auto) page();
+    if (isGranted() && (keys().length || store.keys(OPEN).length || dropped())) arm(0);
+  })();
+  return tracker;
 }
