@@ -24,6 +24,7 @@ from backend import (
     recommendations,
     similar,
     tracing,
+    tracker,
     training,
 )
 from backend.bodies import MAX_BODY_BYTES
@@ -68,6 +69,7 @@ def create_app(parts: Parts) -> Flask:
         app.register_api(blueprint)
     app.register_api(health.bp)
     documentation.init_app(app)
+    tracker.init_app(app)
     exploration.init_app(app, parts.settings.browser_files)
     parts.models.on_swap = app.extensions["shopgraph_metrics"].model_serves
     return app

@@ -5,7 +5,7 @@ import pytest
 from backend.auth import Keys, Scope
 from tests.factories import ADMIN, BROWSER, ORIGIN, SERVER, world
 
-OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"}
+OPEN = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/tracker.js", "/tracker.d.ts"}
 NEEDS = {
     ("POST", "/v1/events"): Scope.BROWSER,
     ("POST", "/v1/items"): Scope.SERVER,
