@@ -68,6 +68,7 @@ def create_app(parts: Parts) -> Flask:
     for blueprint in KEYED:
         app.register_api(blueprint)
     app.register_api(health.bp)
+    app.register_blueprint(tracker.bp)
     documentation.init_app(app)
     tracker.init_app(app)
     exploration.init_app(app, parts.settings.browser_files)

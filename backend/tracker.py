@@ -1,26 +1,56 @@
-"""The browser tracker as files that any shop page may load."""
+"""The browser tracker, as pages of the shop fetch it."""
 
-from collections.abc import Callable
+import gzip
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, Response, send_from_directory
+from flask import Blueprint, Response, request
 
-FOLDER = Path(__file__).parent / "static"
-_FILES = {"tracker.js": "text/javascript", "tracker.d.ts": "text/plain"}
-_FRESH_S = 3600
+bp = Blueprint("tracker", __name__)
 
-
-def init_app(app: Flask) -> None:
-    """Serve the script and its types; they hold nothing of the shop, so no key is asked for."""
-    for name, kind in _FILES.items():
-        app.add_url_rule(f"/{name}", name.replace(".", "_"), _sender(name, kind))
+CACHE_S = 3600
+_FOLDER = Path(__file__).parent / "static"
 
 
-def _sender(name: str, kind: str) -> Callable[[], Response]:
-    def send() -> Response:
-        response = send_from_directory(FOLDER, name, mimetype=kind, max_age=_FRESH_S)
-        # A module of another origin is loaded only where it says that it may be.
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+@bp.get("/tracker.js")
+def get_tracker() -> Response:
+    """The tracker, an ES module."""
+    return _answer(_file("tracker.js"), "text/javascript")
 
-    return send
+
+@bp.get("/tracker.d.ts")
+def get_tracker_types() -> Response:
+    """Its types."""
+    return _answer(_file("tracker.d.ts"), "text/plain")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    plain: bytes
+    packed: bytes
+    etag: str
+
+
+@lru_cache
+def _file(name: str) -> _File:
+    plain = (_FOLDER / name).read_bytes()
+    packed = gzip.compress(plain, compresslevel=9, mtime=0)
+    return _File(plain, packed, hashlib.sha256(plain).hexdigest()[:16])
+
+
+def _answer(file: _File, mimetype: str) -> Response:
+    """A file that any page may load: it holds nothing of the shop, and no key."""
+    is_packed = request.accept_encodings["gzip"] > 0
+    response = Response(file.packed if is_packed else file.plain, mimetype=mimetype)
+    if is_packed:
+        response.headers["Content-Encoding"] = "gzip"
+    # The two forms are different bytes and must not be told apart wrongly by a cache.
+    response.set_etag(f"{file.etag}-gzip" if is_packed else file.etag)
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = f"public, max-age={CACHE_S}"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response.make_conditional(request)

@@ -1,7 +1,8 @@
-/** Types of the Shopgraph tracker. */
+/** The browser tracker of Shopgraph; docs/tracker.md explains it. */
 
-export type ConsentState = "granted" | "denied" | "unknown";
+export type ConsentState = 'granted' | 'denied' | 'unknown';
 
+/** What the shopper allowed; without `collection: 'granted'` nothing leaves memory. */
 export interface Consent {
   collection?: ConsentState;
   personalisation?: ConsentState;
@@ -9,42 +10,54 @@ export interface Consent {
 }
 
 export interface Options {
-  /** Address of the API, such as https://api.shop.example */
-  url: string;
-  /** A key of scope browser; it may only write events, from listed origins. */
+  /** A key of scope `browser`. */
   key: string;
-  /** What is known of consent; without collection "granted" nothing is sent or stored. */
-  consent?: Consent;
-  /** Record a view of the item named by <meta name="shopgraph:item">; default true. */
+  /** Where the API is; left out: where the script came from. */
+  host?: string;
+  /** The source that the events name; left out: `web`. */
+  source?: string;
+  /** Where everything in localStorage begins; left out: `sg`. */
+  name?: string;
+  /** What is already known about consent; left out: what was last said, else unknown. */
+  consent?: Consent | ConsentState;
+  /** Views of `<meta name="shopgraph-item">`, clicks on `data-shopgraph-item`; left out: true. */
   auto?: boolean;
-  /** Milliseconds that events wait for company; default 250. */
+  /** Most events that wait; beyond it the oldest is dropped and counted. Left out: 1000. */
+  maxQueue?: number;
+  /** How long an event may wait for others. Left out: 2000. */
   flushMs?: number;
-  /** Milliseconds after which an answer is no longer waited for; default 15000. */
+  /** How long an answer may take. Left out: 15000. */
   timeoutMs?: number;
-  /** First and longest pause after a failure; defaults 1000 and 60000. */
+  /** First pause after a failure; each further one is twice as long. Left out: 1000. */
   retryMs?: number;
-  retryCapMs?: number;
-  /** An automatic view is told after this at the latest; default 60000. */
-  dwellCapMs?: number;
+  /** Longest pause that the tracker chooses by itself. Left out: 60000. */
+  maxRetryMs?: number;
+  /** Longest dwell time; a view is sent when it is left, or after this. Left out: 30000. */
+  dwellMs?: number;
+  /** Told about refused events and wrong calls; the tracker itself never throws. */
+  onError?: (error: unknown) => void;
 }
 
-/** Further fields of an event, as docs/events.md names them. */
-export interface More {
+/** Fields that any event may have; docs/events.md has them all. */
+export interface Extra {
   recommendation_id?: string;
+  promotion_id?: string;
+  coupon_id?: string;
   position?: number;
   quantity?: number;
   price_minor?: number;
+  amount_minor?: number;
   currency?: string;
-  coupon_id?: string;
-  promotion_id?: string;
-  dwell_ms?: number;
   value?: number;
+  query?: string;
+  channel?: string;
   attributes?: Record<string, unknown>;
 }
 
 export interface Line {
-  line: number;
   item_id: string;
+  /** Left out: its place in the list, from 1. */
+  line?: number;
   quantity?: number;
   price_minor?: number;
   amount_minor?: number;
@@ -52,41 +65,59 @@ export interface Line {
   coupon_id?: string;
 }
 
-export interface Stats {
-  /** Events that no answer has confirmed yet. */
-  queued: number;
-  /** Events that had to make room; told to the server with the next batch. */
-  dropped: number;
-  /** Events that the server did not take. */
-  refused: number;
-  /** Failures in a row. */
-  failures: number;
+export interface RefundExtra extends Extra {
+  /** Left out: the whole order. */
+  lines?: (Line & { line: number })[];
 }
 
+export interface Shown {
+  item_id: string;
+  position: number;
+}
+
+export interface Stats {
+  /** Events that the server has. */
+  delivered: number;
+  /** Events that the server, or the size limit, refused for good. */
+  refused: number;
+  /** Events that wait. */
+  queued: number;
+  /** Events dropped from a full queue and not yet reported. */
+  dropped: number;
+}
+
+/** The id of the event; null where nothing was recorded. */
+export type EventId = string | null;
+
 export interface Tracker {
-  view(itemId: string, more?: More): void;
-  click(itemId: string, more?: More): void;
-  cart(itemId: string, more?: More): void;
-  uncart(itemId: string, more?: More): void;
-  favorite(itemId: string, more?: More): void;
-  unfavorite(itemId: string, more?: More): void;
-  inquiry(itemId: string, more?: More): void;
-  share(itemId: string, channel?: string, more?: More): void;
-  review(itemId: string, rating: number, more?: More): void;
-  search(query: string, more?: More): void;
-  purchase(orderId: string, lines: Line[], more?: More): void;
-  refund(orderId: string, lines?: Line[], more?: More): void;
-  /** A list was shown, best place first. */
-  impression(itemIds: string[], more?: More): void;
-  /** Somebody is logged in; call it on every page. */
-  identify(userId: string): void;
-  /** They are not any more: the next one is another visitor. */
+  view(itemId: string, extra?: Extra): EventId;
+  click(itemId: string, extra?: Extra): EventId;
+  cart(itemId: string, extra?: Extra): EventId;
+  uncart(itemId: string, extra?: Extra): EventId;
+  favorite(itemId: string, extra?: Extra): EventId;
+  unfavorite(itemId: string, extra?: Extra): EventId;
+  inquiry(itemId: string, extra?: Extra): EventId;
+  share(itemId: string, extra?: Extra): EventId;
+  review(itemId: string, rating: number, extra?: Extra): EventId;
+  search(query: string, extra?: Extra): EventId;
+  purchase(orderId: string, lines: Line[], extra?: Extra): EventId;
+  refund(orderId: string, extra?: RefundExtra): EventId;
+  /** Ids in the order shown, or ids with positions. */
+  impression(items: (string | Shown)[], extra?: Extra): EventId;
+  /** The visitor turned out to be this customer; null if that was known already. */
+  identify(userId: string): EventId;
+  /** What follows is another visitor's, in another session. */
   logout(): void;
-  /** What the visitor allows; a purpose that is not named stays as it was. */
-  consent(said: Consent): void;
-  stats(): Stats;
-  /** Send what waits; resolves when the server answered or it will be tried again. */
+  /** What the shopper chose; `denied` stops at once and wipes everything. */
+  consent(choice: Consent | ConsentState): void;
+  /** A page of a single-page shop was shown: ends the running view, begins that of the new page. */
+  page(): EventId;
+  /** Send now what waits. */
   flush(): Promise<void>;
+  stats(): Stats;
+  ids(): { visitor: string; session: string } | null;
+  /** Hand over what waits and listen no more. */
+  close(): void;
 }
 
 export function createTracker(options: Options): Tracker;

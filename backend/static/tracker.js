@@ -1,21 +1,16 @@
 /**
- * Shopgraph tracker: tells the shop's own Shopgraph what a shopper does. docs/tracker.md explains.
- *
- * Every event gets its id and time once, waits in a bounded queue that survives a reload, and leaves
- * the queue only when the server has answered for it. Sending one twice is harmless; losing one is
- * counted. Nothing here ever throws into the page.
+ * Shopgraph tracker. An event gets its id and time once, waits in a bounded queue that survives a
+ * reload, and leaves it only when the server has answered for it. Nothing here throws into the page.
  */
 
 const MAX_BYTES = 60000; // of a body: browsers let a leaving page send 64 KiB
 const MAX_ROWS = 500;
 const MAX_STORED = 1e6; // characters; the rest of the storage is the shop's
 const SESSION_MS = 30 * 60e3;
-const BROKEN = 'the answer is not Shopgraph’s';
 
 const uuid = () => {
   if (crypto.randomUUID) return crypto.randomUUID(); // only on https pages
-  const hex = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, '0'));
-  return hex.join('');
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16)).join('-');
 };
 const size = (text) => new TextEncoder().encode(text).length;
 const short = (text) => text.slice(0, 500);
@@ -35,7 +30,7 @@ function storage() {
     local = window.localStorage;
     local.getItem('');
   } catch {
-    local = null;
+    // forbidden: memory it is
   }
   const attempt = (act) => {
     try {
@@ -130,7 +125,7 @@ export function createTracker(options = {}) {
   const isGranted = () => choice.collection === 'granted';
   const isDenied = () => choice.collection === 'denied';
 
-  // --- who ---------------------------------------------------------------------------------
+  // Who
 
   const visitor = () => {
     const known = store.get(at('visitor'));
@@ -152,7 +147,7 @@ export function createTracker(options = {}) {
     for (const part of ['visitor', 'session', 'user']) store.remove(at(part));
   };
 
-  // --- the queue ---------------------------------------------------------------------------
+  // The queue
 
   const keys = () => {
     if (queue === null) {
@@ -194,7 +189,7 @@ export function createTracker(options = {}) {
   const stamp = () =>
     `${Date.now()}`.padStart(14, '0') + (sequence++ % 1e6).toString().padStart(6, '0') + tab.slice(0, 8);
 
-  // --- making events -----------------------------------------------------------------------
+  // Making events
 
   const context = () => {
     const found = {
@@ -234,7 +229,7 @@ export function createTracker(options = {}) {
     return row.event_id;
   };
 
-  // --- views, which last ---------------------------------------------------------------------
+  // Views, which last
 
   const closeView = () => {
     if (!view) return;
@@ -274,7 +269,7 @@ export function createTracker(options = {}) {
     return null;
   };
 
-  // --- sending -----------------------------------------------------------------------------
+  // Sending
 
   /** Events that fit into one body, oldest first. */
   const batch = (skip) => {
@@ -352,16 +347,15 @@ export function createTracker(options = {}) {
       }
       forget(taken[0][0]);
       counts.refused += 1;
-      complain(new Error(`event refused: ${told?.code ?? status}`));
+      complain(new Error(`event refused: ${told?.code}`));
       return true;
     }
     if (status > 400 && status < 500 && ![408, 425, 429].includes(status)) {
       isStopped = true; // the key or the address is wrong; the next page may know better
-      complain(new Error(`Shopgraph takes nothing from this page: ${told?.code ?? status}`));
+      complain(new Error(`nothing is taken from this page: ${told?.code}`));
       return false;
     }
     backOff(wait);
-    if (status < 400) complain(new Error(BROKEN));
     return false;
   };
 
@@ -383,22 +377,9 @@ export function createTracker(options = {}) {
     }
   };
 
-  /** One tab at a time: by a lock, or by a note in the storage where there are no locks. */
-  const alone = async (act) => {
-    if (navigator.locks) {
-      return navigator.locks.request(at('lock'), { ifAvailable: true }, (lock) => lock && act());
-    }
-    const [owner, until] = (store.get(at('lease')) ?? '').split(' ');
-    if (owner && owner !== tab && until > Date.now()) return null;
-    store.set(at('lease'), `${tab} ${Date.now() + 2 * timeoutMs}`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    if (!(store.get(at('lease')) ?? '').startsWith(tab)) return null;
-    try {
-      return await act();
-    } finally {
-      store.remove(at('lease'));
-    }
-  };
+  /** One tab at a time, where pages have locks (https); elsewhere the server tells the doubles. */
+  const alone = (act) =>
+    navigator.locks ? navigator.locks.request(at('lock'), { ifAvailable: true }, (lock) => lock && act()) : act();
   async function flush() {
     if (isSending || isStopped || !isGranted()) return;
     const left = waiting();
@@ -417,7 +398,7 @@ export function createTracker(options = {}) {
     }
   }
 
-  /** The page may be gone in a moment: hand everything to the browser, and keep it until confirmed. */
+  /** The page may be gone in a moment: hand all to the browser, and keep it until confirmed. */
   const leave = () => {
     closeView();
     if (isStopped || !isGranted() || waiting()) return;
@@ -444,7 +425,7 @@ export function createTracker(options = {}) {
     }
   };
 
-  // --- consent -----------------------------------------------------------------------------
+  // Consent
 
   const wipe = () => {
     clearTimeout(view?.deadline);
@@ -475,7 +456,7 @@ export function createTracker(options = {}) {
     if (known && JSON.stringify(known) !== JSON.stringify(choice)) decide(known);
   };
 
-  // --- the page ----------------------------------------------------------------------------
+  // The page
 
   const listeners = [];
   const on = (target, type, act) => {
@@ -549,7 +530,7 @@ export function createTracker(options = {}) {
     page: safe(page),
     flush: () => flush(),
     stats: () => ({ ...counts, queued: keys().length, dropped: dropped() }),
-    ids: safe(() => ({ visitor: visitor(), session: session().id })),
+    ids: safe(() => (isDenied() ? null : { visitor: visitor(), session: session().id })),
     close: safe(() => {
       leave();
       clearTimeout(timer);
