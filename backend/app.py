@@ -70,7 +70,6 @@ def create_app(parts: Parts) -> Flask:
     app.register_api(health.bp)
     app.register_blueprint(tracker.bp)
     documentation.init_app(app)
-    tracker.init_app(app)
     exploration.init_app(app, parts.settings.browser_files)
     parts.models.on_swap = app.extensions["shopgraph_metrics"].model_serves
     return app
