@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -156,6 +157,41 @@ def test_a_clock_that_is_set_right_is_believed_again_after_two_hours(here: World
     assert here.times() == {"e1": 0, "e2": 180}
 
 
+def test_b4_an_event_of_the_year_2099_does_not_hold_a_clock_back(here: World) -> None:
+    """The device says that it has come so far; its later corrections count all the same."""
+    far = row("far", event_time="2099-01-01T00:00:00Z", sent_at=iso(NOW))
+    assert here.send(far)[0].status.value == "quarantined"
+    wrong = [told("e1", wrong_by=HOUR, happened=NOW + 1, sent=NOW + 1)]
+    here.send(*wrong, at=NOW + 1)
+    later = NOW + 3 * MINUTE
+    here.send(told("e2", wrong_by=HOUR, happened=later, sent=later), at=later)
+    assert here.times()["e2"] == 3
+
+
+def test_two_doors_around_the_edge_of_an_hour_keep_what_is_known(here: World) -> None:
+    """One of them is a moment behind: its sample joins the newer hour."""
+    here.send(told("e1", wrong_by=0, happened=NOW, sent=NOW), at=NOW)
+    here.send(told("e2", wrong_by=0, happened=NOW - 9, sent=NOW - HOUR), at=NOW - 1)
+    here.send(told("e3", wrong_by=0, happened=NOW + 9, sent=NOW - HOUR), at=NOW + 9)
+    assert here.times() == {"e1": 0, "e2": -1, "e3": 0}
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_sound_clocks_give_the_same_times_in_any_order(redis_url: str, order: list[int]) -> None:
+    """Batches that hang for up to four minutes and come in any order move nothing."""
+    here = World(redis_url)
+    delays = (50, 3 * MINUTE, 4 * MINUTE, 900)
+    for place, number in enumerate(order):
+        sent = NOW + number * 1_000
+        here.send(
+            told(f"e{number}", wrong_by=0, happened=sent, sent=sent),
+            at=max(sent + delays[number], NOW + place),
+        )
+    assert {event.event_id: event.ts for event in here.stored()} == {
+        f"shop|e{number}": NOW + number * 1_000 for number in range(4)
+    }
+
+
 def test_other_devices_and_senders_without_a_sending_time_are_left_alone(here: World) -> None:
     """What is not known is not guessed."""
     here.send(told("e1", wrong_by=HOUR, happened=NOW, sent=NOW))
@@ -190,6 +226,26 @@ def test_a_denial_counts_from_the_next_request_on(here: World) -> None:
     ]  # fmt: skip
     assert [event.event_id for event in here.stored()] == ["shop|e2"]
     assert DeadLetters(here.redis_url).depth() == 0
+
+
+def test_whoever_denied_is_not_joined_to_anybody(here: World) -> None:
+    """An identify says something of the visitor as well."""
+    here.consent.note({PSEUDONYMS.visitor("v-1"): ["collection"]})
+    (result,) = here.send(row("e1", event_type="identify", anonymous_id="v-1", item_id=...))
+    assert (result.status.value, result.code) == ("rejected", "no_consent")
+
+
+def test_not_even_a_clock_is_kept_of_whoever_denied(here: World) -> None:
+    """While the others of the request are corrected as ever."""
+    here.consent.note({PERSON: ["collection"]})
+    theirs = told("e1", wrong_by=HOUR, happened=NOW, sent=NOW)
+    other = theirs | {"event_id": "e2", "user_id": "u-18", "device_id": "tablet"}
+    results = here.send(theirs, other)
+    assert [one.code for one in results] == ["no_consent", None]
+    assert here.times() == {"e2": 0}
+    with redis.Redis.from_url(here.redis_url) as client:
+        clocks = client.keys("shopgraph:clock:*")
+    assert clocks == [f"shopgraph:clock:{PSEUDONYMS.device('tablet')}".encode()]
 
 
 def test_an_event_that_brings_new_consent_is_taken(here: World) -> None:
@@ -231,6 +287,15 @@ def test_after_a_loss_the_copy_is_made_again_before_anything_is_taken(redis_url:
     assert len(asked) == 1
 
 
+def test_a_copy_that_is_lost_again_at_once_lets_nothing_in(redis_url: str) -> None:
+    """The caller is told to come again, and not taken without knowing."""
+    here = World(redis_url, load_denied=lambda: {"collection": [PERSON]})
+    here.consent.load = lambda denied: None  # type: ignore[method-assign]
+    with pytest.raises(StreamUnavailable):
+        here.send(row("e1", user_id="u-18"))
+    assert here.stored() == []
+
+
 def test_while_nobody_knows_who_denied_nothing_is_taken(redis_url: str) -> None:
     """The caller is told to come again."""
 
@@ -268,6 +333,15 @@ def test_a_key_may_send_so_much(
     assert len(here.stored()) == 2
     here.send(row("e3"), row("e4"), caller=caller, at=NOW + wait_s * 1_000)
     assert len(here.stored()) == 4
+
+
+def test_rows_that_are_refused_count_as_well(redis_url: str) -> None:
+    """Else a page could fill the dead letters with rubbish for nothing."""
+    here = World(redis_url, quotas=Quotas(browser_per_minute=3))
+    here.send(*(row(f"e{n}", item_id=...) for n in range(3)), caller=BROWSER)
+    with pytest.raises(QuotaExceeded):
+        here.send(row("e3", item_id=...), caller=BROWSER)
+    assert DeadLetters(redis_url).depth() == 3
 
 
 def test_a_device_that_is_faster_than_people_is_a_program(redis_url: str) -> None:

@@ -18,8 +18,9 @@ local DENIED = 'shopgraph:denied:'
 local function look_at_clock(key, now, difference, newest)
   local said = redis.call(
     'HMGET', key, 'window', 'now', 'last', 'offset', 'newest', 'until', 'before')
-  local window = math.floor(now / CLOCK_WINDOW_MS)
   local held, current, last = tonumber(said[1]), tonumber(said[2]), tonumber(said[3])
+  -- Two doors may differ by a moment: time never goes back over the edge of a window.
+  local window = math.max(math.floor(now / CLOCK_WINDOW_MS), held or 0)
   if held == window then
     current = math.min(current, difference)
   elseif held == window - 1 then
@@ -42,10 +43,13 @@ local function look_at_clock(key, now, difference, newest)
   seen = seen and math.max(seen, newest) or newest
   local kept = {window = window, now = current, offset = offset, newest = seen, last = last,
                 ['until'] = upto, before = before}
-  redis.call('DEL', key)
+  local fields = {}
   for name, value in pairs(kept) do
-    redis.call('HSET', key, name, string.format('%.0f', value))
+    fields[#fields + 1] = name
+    fields[#fields + 1] = string.format('%.0f', value)
   end
+  redis.call('DEL', key)
+  redis.call('HSET', key, unpack(fields))
   redis.call('PEXPIRE', key, 2 * CLOCK_WINDOW_MS)
   if offset ~= 0 or upto then return {offset, upto or false, before or 0} end
   return nil
@@ -105,28 +109,25 @@ local function look()
   if ARGV[8] == '1' and redis.call('EXISTS', DENIED .. 'loaded') == 0 then
     return '{"cold":true}'
   end
+  -- First, and alone: not even a clock is kept of whoever denied.
+  local denied = denied_people()
+  if #denied > 0 then return cjson.encode({denied = denied}) end
+  if ARGV[9] == '' then return nil end
+  local facts = cjson.decode(ARGV[9])
+  local wait = over_quota(facts)
+  if wait then return cjson.encode({quota = wait}) end
   local seen, any = {}, false
-  if ARGV[9] ~= '' then
-    local facts = cjson.decode(ARGV[9])
-    local wait = over_quota(facts)
-    if wait then return cjson.encode({quota = wait}) end
-    for device, sample in pairs(facts.clocks or {}) do
-      local clock = look_at_clock('shopgraph:clock:' .. device, facts.now, sample[1], sample[2])
-      if clock then
-        seen.clocks = seen.clocks or {}
-        seen.clocks[device] = clock
-        any = true
-      end
-    end
-    local fast = robots(facts)
-    if #fast > 0 then
-      seen.robots = fast
+  for device, sample in pairs(facts.clocks or {}) do
+    local clock = look_at_clock('shopgraph:clock:' .. device, facts.now, sample[1], sample[2])
+    if clock then
+      seen.clocks = seen.clocks or {}
+      seen.clocks[device] = clock
       any = true
     end
   end
-  local denied = denied_people()
-  if #denied > 0 then
-    seen.denied = denied
+  local fast = robots(facts)
+  if #fast > 0 then
+    seen.robots = fast
     any = true
   end
   return any and cjson.encode(seen) or nil

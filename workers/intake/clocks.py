@@ -8,13 +8,17 @@ has moved by more than five minutes from what is applied. When the offset shrink
 further ahead than was thought), what the device did up to then keeps the old offset, and nothing
 later is placed before it: the order within a device never changes (decision 009).
 
-Differences beyond a hundred years are no clocks and are not looked at. The numbers are kept and
-judged in ``accept.lua``, in the step that stores the events.
+Differences beyond a hundred years are no clocks and are not looked at. Nor is an event that lies
+more than a day after its own sending: it tells nothing of how far the device has come, and would
+hold back every later change of the offset. The numbers are kept and judged in ``accept.lua``, in
+the step that stores the events.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 ABSURD_MS = 100 * 365 * 86_400_000
+AHEAD_MS = 86_400_000
 
 
 @dataclass(slots=True)
@@ -30,10 +34,15 @@ class Sample:
     difference_ms: int
     newest_ts: int
 
-    def add(self, difference_ms: int, ts: int) -> None:
+    @classmethod
+    def of(cls, ts: int, sent_ts: int, received_ms: int) -> Self:
+        """What one row tells."""
+        return cls(received_ms - sent_ts, ts if ts <= sent_ts + AHEAD_MS else sent_ts)
+
+    def add(self, ts: int, sent_ts: int, received_ms: int) -> None:
         """One more row of the device."""
-        self.difference_ms = min(self.difference_ms, difference_ms)
-        self.newest_ts = max(self.newest_ts, ts)
+        self.difference_ms = min(self.difference_ms, received_ms - sent_ts)
+        self.newest_ts = max(self.newest_ts, ts if ts <= sent_ts + AHEAD_MS else sent_ts)
 
 
 @dataclass(frozen=True, slots=True)

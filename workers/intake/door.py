@@ -131,7 +131,7 @@ class _OneList:
             status = Status.DUPLICATE if known == fingerprint else Status.CONFLICT
             return RowResult(index, event_id, status)
         person = person_of(parsed, self._pseudonyms)
-        if person.user_id in self._told.denied and not _grants(parsed):
+        if self._told.denied and self._denies(parsed, person):
             return RowResult(index, event_id, Status.REJECTED, _DENIED)
         moment = self._moment(parsed, person.device_id)
         if moment.ts is None:
@@ -146,6 +146,10 @@ class _OneList:
         checked.events.extend(events)
         self._note(parsed, person)
         return RowResult(index, event_id, Status.ACCEPTED, (), flags)
+
+    def _denies(self, parsed: EventBase, person: Person) -> bool:
+        denied = self._told.denied
+        return not _grants(parsed) and (person.user_id in denied or person.visitor_id in denied)
 
     def _wrong(
         self, raw: Any, parsed: EventBase, content: bytes
@@ -167,11 +171,11 @@ class _OneList:
         if parsed.sent_at is not None and device_id is not None and not self._imported:
             clock = self._told.clocks.get(device_id)
             sample = self._checked.samples.get(device_id)
-            late_by = self._received_ms - parsed.sent_at
+            told = (parsed.event_time, parsed.sent_at, self._received_ms)
             if sample is None:
-                self._checked.samples[device_id] = Sample(late_by, parsed.event_time)
+                self._checked.samples[device_id] = Sample.of(*told)
             else:
-                sample.add(late_by, parsed.event_time)
+                sample.add(*told)
         return clocked(
             parsed.event_time,
             received_ms=self._received_ms,
@@ -193,6 +197,8 @@ class _OneList:
         checked = self._checked
         if not _grants(parsed):
             checked.people.add(person.user_id)
+            if person.visitor_id is not None:  # an identify says something of two people
+                checked.people.add(person.visitor_id)
         if parsed.consent is not None:
             for purpose in ("personalisation", "marketing"):
                 if getattr(parsed.consent, purpose) == "denied":

@@ -1,7 +1,7 @@
 """The way in: rows of a request through the door onto the stream."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -10,10 +10,13 @@ from workers.intake.consent import ConsentCopy
 from workers.intake.door import Door
 from workers.intake.errors import QuotaExceeded, StreamUnavailable
 from workers.intake.look import Limits
-from workers.intake.rows import NOTHING_SEEN, Caller, Checked, RowResult, Seen
+from workers.intake.rows import Caller, Checked, RowResult, Seen
 from workers.intake.stream import EventStream
 
 log = structlog.get_logger(__name__)
+
+_MOST_LOOKS = 4
+"""The copy of consent is made again, who denied is left out, and somebody denies meanwhile."""
 
 LoadDenied = Callable[[], Mapping[str, Iterable[UserId]]]
 
@@ -89,18 +92,22 @@ class Intake:
                 seen=seen,
             )
 
-        checked = check(NOTHING_SEEN)
-        found = self._stream.look(checked, self._limits(caller))
-        if isinstance(found, list):
-            return found
-        if found.is_cold:
-            self._reload()
-            found = self._stream.look(checked, self._limits(caller))
+        limits = self._limits(caller)
+        denied: frozenset[UserId] = frozenset()
+        for _ in range(_MOST_LOOKS):
+            checked = check(Seen(denied=denied))
+            found = self._stream.look(checked, limits)
             if isinstance(found, list):
                 return found
-        if found.quota_s is not None:
-            raise QuotaExceeded(found.quota_s)
-        return self._stream.accept(check(found))
+            if found.is_cold:
+                self._reload()
+            elif found.denied:
+                denied |= found.denied
+            elif found.quota_s is not None:
+                raise QuotaExceeded(found.quota_s)
+            else:
+                return self._stream.accept(check(replace(found, denied=denied)))
+        raise StreamUnavailable("who denied what changes faster than it can be read")
 
     def ping(self) -> None:
         """Ask the stream for a sign of life; raises ``StreamUnavailable``."""

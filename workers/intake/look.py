@@ -25,6 +25,11 @@ class Limits:
     bot_per_minute: int = 0
     needs_consent_copy: bool = False
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether rows count, also those that are refused: they take room as dead letters."""
+        return self.per_minute > 0 or self.per_day > 0
+
 
 def facts_of(checked: Checked, limits: Limits | None) -> list[bytes]:
     """The last four arguments of the script: people, copy needed, facts, denials."""
@@ -53,16 +58,15 @@ def _facts(checked: Checked, limits: Limits) -> bytes:
         for device, one in checked.samples.items()
         if abs(one.difference_ms) <= ABSURD_MS
     }
-    has_quota = limits.per_minute > 0 or limits.per_day > 0
-    if not samples and not has_quota and limits.bot_per_minute == 0:
+    if not samples and not limits.is_counted and limits.bot_per_minute == 0:
         return b""
     facts: dict[str, Any] = {"now": checked.received_ms}
     if samples:
         facts["clocks"] = samples
-    if has_quota:
+    if limits.is_counted:
         facts |= {
             "name": limits.name,
-            "rows": len(checked.kept),
+            "rows": len(checked.rows),
             "minute": limits.per_minute,
             "day": limits.per_day,
         }

@@ -158,7 +158,7 @@ class EventStream:
         mode: str,
         limits: Limits | None = None,
     ) -> Sequence[bytes | None] | Seen | None:
-        if not kept and (limits is None or not checked.samples):
+        if not kept and (limits is None or not (checked.samples or limits.is_counted)):
             return None
         args = [
             self._max_backlog_bytes,
