@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test unit integration lint format types contracts check bench explore clean
+.PHONY: help install demo up test unit integration chromium browser lint format types contracts check bench explore clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,7 +26,7 @@ demo: install  ## real data to recommendations, from nothing (ARGS=--once ends b
 up: install  ## run all processes in the foreground until Ctrl-C
 	$(BIN)/shopgraph up $(ARGS)
 
-test: install  ## all tests: unit, contract, and integration on a real Neo4j and Valkey
+test: install chromium  ## all tests: unit, contract, and on a real Neo4j, Valkey and Chromium
 	REQUIRE_SERVICES=1 $(BIN)/python -m pytest $(ARGS)
 
 unit: install  ## the tests that need no server
@@ -34,6 +34,13 @@ unit: install  ## the tests that need no server
 
 integration: install  ## the tests on real servers
 	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/integration $(ARGS)
+
+# Says in one sentence how to get a browser where it may not install one; those tests are skipped then.
+chromium:
+	@tests/browser/get_chromium.sh
+
+browser: install chromium  ## the tracker in a real Chromium
+	$(BIN)/python -m pytest tests/browser $(ARGS)
 
 lint: install  ## style and formatting
 	$(BIN)/ruff check .
