@@ -13,7 +13,7 @@ from backend.auth import Scope, requires
 from backend.errors import Invalid
 from backend.parsing import Limit, Taken, parsed
 from backend.wiring import clock_ms, parts
-from workers.intake.deadletters import DeadLetter
+from workers.intake.letters import DeadLetter
 from workers.intake.schema import Text
 
 bp = APIBlueprint(

@@ -25,7 +25,7 @@ from graph.settings import GraphSettings
 from ml.errors import ModelBroken
 from ml.serving.model import ServingModel as TrainedModel
 from workers.intake.consent import ConsentCopy
-from workers.intake.deadletters import DeadLetters, Keeping
+from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.intake import Intake
 from workers.intake.online import OnlineState
@@ -68,9 +68,7 @@ def build(graph: GraphPort | None = None) -> Flask:
     graph = Breaker(graph or _migrated(Graph(_impatient(read(GraphSettings)))))
     pseudonyms = intake.pseudonyms()
     consent = ConsentCopy(intake.redis_url)
-    letters = DeadLetters(
-        intake.redis_url, Keeping(intake.dead_letters_max, intake.dead_letters_days)
-    )
+    letters = DeadLetters(intake.redis_url, intake.keeping(), pseudonyms=pseudonyms)
     shelf = Shelf(graph, now_ms=now_ms)
     live = LiveModel(graph, loader(settings), shelf)
     parts = Parts(

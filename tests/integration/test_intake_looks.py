@@ -1,6 +1,6 @@
 """What only the stores know and the door needs: clocks, consent, quotas, pace."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
@@ -12,12 +12,11 @@ from graph.domain.events import Event
 from graph.domain.ids import UserId
 from workers.intake.codec import decode
 from workers.intake.consent import LOADED, ConsentCopy
-from workers.intake.deadletters import DeadLetters, Keeping
+from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
-from workers.intake.errors import QuotaExceeded, StreamUnavailable, UnknownDeadLetter
+from workers.intake.errors import QuotaExceeded, StreamUnavailable
 from workers.intake.intake import Intake, Quotas
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.replay import Replay
 from workers.intake.rows import Caller, RowResult
 from workers.intake.stream import STREAM, EventStream
 
@@ -53,7 +52,7 @@ class World:
     def __init__(self, redis_url: str, **options: Any) -> None:
         self.redis_url = redis_url
         self.consent = ConsentCopy(redis_url)
-        stream = EventStream(redis_url, pseudonyms=PSEUDONYMS, **options.pop("stream", {}))
+        stream = EventStream(redis_url, pseudonyms=PSEUDONYMS)
         self.intake = Intake(Door(PSEUDONYMS), stream, consent=self.consent, **options)
 
     def send(self, *rows: Any, at: int = NOW, caller: Caller = SERVER) -> list[RowResult]:
@@ -354,93 +353,3 @@ def test_a_device_that_is_faster_than_people_is_a_program(redis_url: str) -> Non
     here.send(*(row(f"s{k}") for k in range(50)))
     flagged = [event for event in here.stored() if "bot" in event.flags]
     assert {event.event_id for event in flagged} == {f"web|e2-{k}" for k in range(10)}
-
-
-# --- dead letters
-
-
-def letters_of(here: World) -> DeadLetters:
-    return DeadLetters(here.redis_url)
-
-
-def test_a_refused_row_is_kept_without_any_raw_id(here: World) -> None:
-    """Also where a field is one that we do not know, or attributes hold a phone number."""
-    canary = "13800138000"
-    bad = row("e1", user_id=canary, userPhone=canary, rating="x", attributes={"call": canary})
-    (result,) = here.send(bad)
-    assert result.status.value == "rejected"
-    (letter,) = letters_of(here).newest()
-    assert letter.reason == result.code
-    assert canary not in repr(letter)
-    assert letter.person == PSEUDONYMS.customer(canary)[0]
-
-
-def test_a_letter_can_be_mended_and_sent_again_and_twice_changes_nothing(here: World) -> None:
-    """From the same source, so under the same event id."""
-    here.send(row("e1", event_time="2026-02-30T08:00:00Z"))
-    letters, replay = letters_of(here), Replay(here.redis_url, PSEUDONYMS)
-    (letter,) = letters.newest()
-    assert not replay.send(letter, now_ms=NOW).is_taken
-    saved = letters.save(letter.letter_id, letter.payload.replace("02-30", "02-28"))
-    assert saved.is_edited
-    assert letters.get(letter.letter_id) == saved
-    assert replay.send(saved, now_ms=NOW).is_taken
-    assert replay.send(saved, now_ms=NOW).is_taken, "it is there already"
-    assert [event.event_id for event in here.stored()] == ["shop|e1"]
-    assert here.stored()[0].user_id == PERSON
-    assert letters.depth() == 0
-
-
-def test_a_letter_of_somebody_who_denied_since_is_not_taken(here: World) -> None:
-    """A replay is held to consent as every event is."""
-    here.send(row("e1", event_time="2099-01-01T00:00:00Z"))
-    letters = letters_of(here)
-    (letter,) = letters.newest()
-    letter = letters.save(letter.letter_id, letter.payload.replace("2099", "2026"))
-    here.consent.note({PERSON: ["collection"]})
-    outcome = Replay(here.redis_url, PSEUDONYMS).send(letter, now_ms=NOW)
-    assert (outcome.is_taken, outcome.reason) == (False, "no_consent")
-
-
-def test_letters_come_in_pages_and_by_reason(here: World) -> None:
-    """Newest first; the next page begins behind the last one."""
-    here.send(*(row(f"e{n}", item_id=...) for n in range(5)))
-    here.send(row("far", event_time="2099-01-01T00:00:00Z"))
-    letters = letters_of(here)
-    assert letters.counts() == {"missing_field": 5, "time_out_of_range": 1}
-    first = letters.newest(2, reason="missing_field")
-    rest = letters.newest(9, before=first[-1].letter_id, reason="missing_field")
-    assert (len(first), len(rest)) == (2, 3)
-    assert {one.letter_id for one in first}.isdisjoint(one.letter_id for one in rest)
-
-
-def test_letters_are_bounded_and_what_makes_room_is_counted(redis_url: str) -> None:
-    """The oldest go, and so do those of a month ago."""
-    here = World(redis_url, stream={"keeping": Keeping(most=3, days=30)})
-    here.send(*(row(f"e{n}", item_id=...) for n in range(5)))
-    letters = letters_of(here)
-    assert (letters.depth(), letters.dropped()) == (3, 2)
-
-
-@pytest.mark.parametrize("letter_id", ["", "1", "x-1", "1-1-1", "9" * 30 + "-1", "1-1 "])
-@pytest.mark.parametrize("call", ["get", "newest"])
-def test_what_is_no_id_of_a_letter_is_unknown(here: World, letter_id: str, call: str) -> None:
-    """And no error of the store."""
-    letters = letters_of(here)
-    ask: Callable[[], Any] = {
-        "get": lambda: letters.get(letter_id),
-        "newest": lambda: letters.newest(before=letter_id),
-    }[call]
-    with pytest.raises(UnknownDeadLetter):
-        ask()
-
-
-def test_a_mended_payload_must_be_a_row(here: World) -> None:
-    """Anything else is refused, and the letter stays as it was."""
-    here.send(row("e1", item_id=...))
-    letters = letters_of(here)
-    (letter,) = letters.newest()
-    for wrong in ("", "[]", "{", '"text"'):
-        with pytest.raises(ValueError):
-            letters.save(letter.letter_id, wrong)
-    assert letters.get(letter.letter_id) == letter

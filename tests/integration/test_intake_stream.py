@@ -4,11 +4,9 @@ import pytest
 import redis
 
 from workers.intake.codec import decode
-from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.errors import StreamFull, StreamUnavailable
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.replay import Replay
 from workers.intake.stream import STREAM, EventStream
 
 NOW = 1_772_352_000_000
@@ -79,21 +77,3 @@ def test_a_bookmark_moves_with_what_it_marks(redis_url: str) -> None:
     assert stream.bookmark("file") == "2"
     assert stream.depth() == 1
     assert stream.backlog_bytes() > 0
-
-
-def test_doubtful_rows_are_put_aside_sealed_and_can_be_sent_again(redis_url: str) -> None:
-    """Quarantined rows and conflicts wait for a look, without any raw id."""
-    stream = EventStream(redis_url, pseudonyms=PSEUDONYMS)
-    far = row("e1", user_id="canary-4711", event_time="2099-01-01T00:00:00Z")
-    assert send(stream, far, row("e2")) == ["quarantined", "accepted"]
-    letters = DeadLetters(redis_url)
-    letter = letters.newest()[0]
-    assert letter.reason == "time_out_of_range"
-    assert "canary-4711" not in repr(letter)
-
-    replay = Replay(redis_url, PSEUDONYMS)
-    assert not replay.send(letter, now_ms=NOW).is_taken
-    mended = letter.payload.replace("2099-01-01", "2026-03-01")
-    assert replay.send(letter, now_ms=NOW, payload=mended).is_taken
-    assert letters.depth() == 0
-    assert on_the_stream(redis_url) == ["web|e2", "web|e1"]

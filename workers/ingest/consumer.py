@@ -20,8 +20,9 @@ from workers.ingest.reader import Batch, Reader
 from workers.ingest.settings import IngestSettings
 from workers.ingest.writer import LEASE_NAME, Stopped, Writer, Written
 from workers.intake.consent import ConsentCopy
-from workers.intake.deadletters import DeadLetters, of_event
+from workers.intake.deadletters import DeadLetters, Keeping
 from workers.intake.errors import StreamUnavailable
+from workers.intake.letters import of_event
 from workers.intake.online import OnlineState
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,7 @@ class Consumer:
         settings: IngestSettings,
         *,
         clock: Callable[[], int] = now_ms,
+        keeping: Keeping | None = None,
     ) -> None:
         self._graph = graph
         self._settings = settings
@@ -57,7 +59,7 @@ class Consumer:
         self._writer = Writer(graph, settings, should_stop=self._stopping.is_set)
         self._online = OnlineState(redis_url)
         self._consent = ConsentCopy(redis_url)
-        self._letters = DeadLetters(redis_url)
+        self._letters = DeadLetters(redis_url, keeping)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._renew_at = 0.0
 
@@ -203,6 +205,7 @@ class Consumer:
     def _renew_lease(self) -> None:
         if time.monotonic() < self._renew_at:
             return
+        self._letters.trim(self._clock())
         try:
             lease = self._graph.write(
                 leases.acquire,

@@ -12,6 +12,7 @@ from graph.errors import GraphUnavailable
 from graph.settings import GraphSettings
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
+from workers.intake.settings import StreamSettings
 
 
 def run(*, redis_url: str, parent_pid: int | None = None) -> None:
@@ -22,7 +23,8 @@ def run(*, redis_url: str, parent_pid: int | None = None) -> None:
         parent_pid: end, too, when this process is no longer the parent.
     """
     graph = Graph(GraphSettings())
-    consumer = Consumer(graph, redis_url, IngestSettings())
+    keeping = StreamSettings(redis_url=redis_url).keeping()
+    consumer = Consumer(graph, redis_url, IngestSettings(), keeping=keeping)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         consumer.stop()

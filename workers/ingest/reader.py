@@ -8,7 +8,7 @@ import redis
 
 from graph.domain.events import Event
 from workers.intake.codec import decode
-from workers.intake.deadletters import DeadLetter, of_entry
+from workers.intake.letters import DeadLetter, of_entry
 from workers.intake.stream import BACKLOG, PAYLOAD, STREAM
 from workers.intake.valkey import connect, ours
 

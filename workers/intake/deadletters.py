@@ -5,29 +5,30 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
 import orjson
 
-from graph.domain.events import Event
-from workers.intake.codec import decode, encode
 from workers.intake.errors import UnknownDeadLetter
+from workers.intake.letters import DeadLetter
 from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Checked, RowResult, Status
-from workers.intake.schema import EventBase
+from workers.intake.sealing import sealed_again
 from workers.intake.valkey import connect, ours
 
 DEAD_LETTERS = "shopgraph:deadletters"
 EDITED = "shopgraph:deadletters:edited"
 DROPPED = "shopgraph:deadletters:dropped"
-NEVER_KEPT = frozenset({"no_consent", "erased"})
-"""Rows that are refused for these are gone: keeping them is what was denied."""
 
 _DAY_MS = 86_400_000
-_SEALED = ("user_id", "anonymous_id", "device_id")
-_KNOWN = frozenset(EventBase.model_fields)
+_SAVE = """
+if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then return 0 end
+local now = redis.call('TIME')
+local at = now[1] * 1000 + math.floor(now[2] / 1000)
+redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f ', at) .. ARGV[2])
+return string.format('%.0f', at)
+"""
+"""In one step, so that nothing is left behind of a letter that goes meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +42,25 @@ class Keeping:
 DEFAULT_KEEPING = Keeping()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """
-    One row, or one fact, that was put aside.
-
-    Attributes:
-        stage: ``door`` (a raw row, its ids sealed), ``graph`` (a checked event) or ``stream``
-            (an entry nobody could read).
-        reason: a stable code.
-        payload: JSON text.
-        payload_hash: tells repeats; keyed, where the payload held raw ids.
-        person: pseudonym, where one is known.
-        source: of a raw row that names none; a replay must come from the same.
-        letter_id: given when it is stored.
-        is_edited: the payload was mended since.
-    """
-
-    stage: str
-    reason: str
-    payload: str
-    payload_hash: str
-    at_ms: int
-    person: str | None = None
-    source: str = ""
-    letter_id: str = ""
-    is_edited: bool = False
-
-
 class DeadLetters:
     """The store of dead letters; bounded, and what is dropped unseen is counted."""
 
-    def __init__(self, redis_url: str, keeping: Keeping = DEFAULT_KEEPING) -> None:
+    def __init__(
+        self,
+        redis_url: str,
+        keeping: Keeping | None = None,
+        *,
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
+        """
+        Args:
+            keeping: how much is kept; without it nothing is ever dropped from here.
+            pseudonyms: seals what is put into mended rows; without it no raw id is taken.
+        """
         self._client = connect(redis_url)
         self._keeping = keeping
+        self._pseudonyms = pseudonyms
+        self._save = self._client.register_script(_SAVE)
 
     def add(self, letters: Sequence[DeadLetter]) -> None:
         """Store letters; raises ``StreamUnavailable`` when none was stored."""
@@ -90,11 +76,22 @@ class DeadLetters:
                     "source": letter.source,
                 }
                 pipe.xadd(DEAD_LETTERS, fields)
-            pipe.xtrim(DEAD_LETTERS, minid=str(letters[-1].at_ms - self._keeping.days * _DAY_MS))
+            pipe.execute()
+        self.trim(letters[-1].at_ms)
+
+    def trim(self, now_ms: int) -> int:
+        """Forget letters that are too old or too many; says how many."""
+        if self._keeping is None:
+            return 0
+        with ours(), self._client.pipeline(transaction=True) as pipe:
+            pipe.xtrim(DEAD_LETTERS, minid=now_ms - self._keeping.days * _DAY_MS, approximate=False)
             pipe.xtrim(DEAD_LETTERS, maxlen=self._keeping.most, approximate=False)
-            dropped = pipe.execute()[-1]
+            old, dropped = map(int, pipe.execute())
             if dropped:
                 self._client.incrby(DROPPED, dropped)
+            if old or dropped:
+                self._forget_edits()
+        return old + dropped
 
     def newest(
         self, limit: int = 50, *, before: str | None = None, reason: str | None = None
@@ -135,7 +132,7 @@ class DeadLetters:
 
     def save(self, letter_id: str, payload: str) -> DeadLetter:
         """
-        Put a mended payload in place of a letter's own.
+        Put a mended payload in place of a letter's own; ids of people in it are sealed.
 
         Raises:
             UnknownDeadLetter: there is none of that id.
@@ -144,11 +141,22 @@ class DeadLetters:
         letter = self.get(letter_id)
         if letter.stage != "door":
             raise ValueError("only a raw row can be mended")
-        if not isinstance(orjson.loads(payload), dict):
+        row = orjson.loads(payload)
+        if not isinstance(row, dict):
             raise ValueError("the payload must be one JSON object")
+        payload = json.dumps(self._sealed(row), ensure_ascii=False)
         with ours():
-            self._client.hset(EDITED, letter.letter_id, payload)
-        return replace(letter, payload=payload, is_edited=True)
+            edited = int(self._save(keys=[DEAD_LETTERS, EDITED], args=[letter.letter_id, payload]))
+        if not edited:
+            raise UnknownDeadLetter(letter_id)
+        return replace(letter, payload=payload, edited_ms=edited)
+
+    def _sealed(self, row: dict[str, Any]) -> dict[str, Any]:
+        if self._pseudonyms is not None:
+            return sealed_again(row, self._pseudonyms)
+        if any(isinstance(row.get(name), str) for name in ("user_id", "anonymous_id", "device_id")):
+            raise ValueError("ids of people must stay sealed")
+        return row
 
     def every(self, page: int = 500) -> Iterator[DeadLetter]:
         """All letters, oldest first."""
@@ -193,109 +201,32 @@ class DeadLetters:
         with ours():
             return int(self._client.xlen(DEAD_LETTERS))
 
+    def _forget_edits(self) -> None:
+        kept = self._client.xrange(DEAD_LETTERS, count=1)
+        first = _place(kept[0][0]) if kept else None
+        edited = self._client.hkeys(EDITED)
+        gone = [one for one in edited if first is None or _place(one) < first]
+        if gone:
+            self._client.hdel(EDITED, *gone)
+
     def _letters(self, entries: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[DeadLetter]:
         with ours():
             edited = self._client.hmget(EDITED, [entry_id for entry_id, _ in entries])
         letters = [_letter(entry_id, fields) for entry_id, fields in entries]
         return [
-            letter if text is None else replace(letter, payload=text.decode(), is_edited=True)
-            for letter, text in zip(letters, edited, strict=True)
+            letter if told is None else _mended(letter, told.decode())
+            for letter, told in zip(letters, edited, strict=True)
         ]
 
 
-def of_row(checked: Checked, result: RowResult, pseudonyms: Pseudonyms) -> DeadLetter:
-    """
-    A letter for a raw row that the door did not take.
-
-    Ids of people are sealed, and so is whatever the schema does not know. A row that is no object
-    leaves only its hash.
-    """
-    raw = checked.raw[result.index]
-    is_object = isinstance(raw, Mapping)
-    # Attributes of a refused row were not looked at, and may hold a phone number.
-    doubtful = {"attributes"} if result.status is Status.REJECTED else set()
-    row = _sealed(raw, pseudonyms, doubtful) if is_object else {}
-    payload = json.dumps(row, ensure_ascii=False, default=str).encode("utf-8", "replace").decode()
-    told = payload if is_object else repr(raw)
-    reason = "conflict" if result.status is Status.CONFLICT else result.code or "quarantined"
-    return DeadLetter(
-        stage="door",
-        reason=reason,
-        payload=payload,
-        payload_hash=blake2b(
-            told.encode("utf-8", "replace"), digest_size=16, key=pseudonyms.fingerprint_key
-        ).hexdigest(),
-        at_ms=checked.received_ms,
-        person=_person(raw, pseudonyms) if is_object else None,
-        source=checked.source,
-    )
+def _mended(letter: DeadLetter, told: str) -> DeadLetter:
+    at, _, payload = told.partition(" ")
+    return replace(letter, payload=payload, edited_ms=int(at))
 
 
-def _sealed(raw: Mapping[str, Any], pseudonyms: Pseudonyms, doubtful: set[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for name, value in raw.items():
-        if value is None or (name in _KNOWN and name not in _SEALED and name not in doubtful):
-            row[name] = value
-            continue
-        is_text = isinstance(value, str)
-        text = value if is_text else json.dumps(value, default=str)
-        sealed = pseudonyms.seal(text.encode("utf-8", "replace").decode())
-        row[name] = {"sealed": sealed} if is_text else {"sealed_json": sealed}
-    return row
-
-
-def _person(raw: Mapping[str, Any], pseudonyms: Pseudonyms) -> str | None:
-    user, visitor = raw.get("user_id"), raw.get("anonymous_id")
-    try:
-        if isinstance(user, str):
-            return pseudonyms.customer(user)[0]
-        return pseudonyms.visitor(visitor) if isinstance(visitor, str) else None
-    except UnicodeEncodeError:
-        return None
-
-
-def of_event(event: Event, reason: str, at_ms: int) -> DeadLetter:
-    """A letter for a checked event that the graph did not take."""
-    payload = encode([event])
-    return DeadLetter(
-        stage="graph",
-        reason=reason,
-        payload=payload.decode(),
-        payload_hash=_hash(payload),
-        at_ms=at_ms,
-        person=event.user_id,
-    )
-
-
-def of_entry(payload: bytes, at_ms: int) -> DeadLetter:
-    """A letter for an entry of the stream that cannot be read."""
-    return DeadLetter(
-        stage="stream",
-        reason="unreadable",
-        payload=payload.decode("utf-8", "backslashreplace"),
-        payload_hash=_hash(payload),
-        at_ms=at_ms,
-    )
-
-
-def raw_row(letter: DeadLetter, pseudonyms: Pseudonyms) -> dict[str, Any]:
-    """The raw row of a letter from the door, everything sealed as it came."""
-    row = orjson.loads(letter.payload)
-    for name, value in row.items():
-        if isinstance(value, dict) and value.keys() == {"sealed"}:
-            row[name] = pseudonyms.reveal(value["sealed"])
-        elif isinstance(value, dict) and value.keys() == {"sealed_json"}:
-            row[name] = orjson.loads(pseudonyms.reveal(value["sealed_json"]))
-    return dict(row)
-
-
-def event_of(letter: DeadLetter) -> Event:
-    """The checked event of a letter from the graph."""
-    return decode(letter.payload.encode())[0]
-
-
-def _hash(payload: bytes) -> str:
-    return blake2b(payload, digest_size=16).hexdigest()
+def _place(letter_id: bytes) -> tuple[int, int]:
+    at, _, number = letter_id.partition(b"-")
+    return int(at), int(number)
 
 
 def _letter(entry_id: bytes, fields: Mapping[bytes, bytes]) -> DeadLetter:

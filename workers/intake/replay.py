@@ -4,13 +4,16 @@ from dataclasses import dataclass, replace
 
 import orjson
 
+from graph.domain.events import Event
 from workers.intake.consent import ConsentCopy
-from workers.intake.deadletters import DeadLetter, DeadLetters, event_of, raw_row
+from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.errors import RefUnreadable
 from workers.intake.intake import Intake
+from workers.intake.letters import DeadLetter, event_of
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.rows import Caller, Status
+from workers.intake.sealing import unsealed
 from workers.intake.stream import EventStream
 
 
@@ -28,9 +31,10 @@ class Replay:
 
     def __init__(self, redis_url: str, pseudonyms: Pseudonyms) -> None:
         self._letters = DeadLetters(redis_url)
+        self._consent = ConsentCopy(redis_url)
         stream = EventStream(redis_url)  # no pseudonyms: what fails again stays where it is
         self._stream = stream
-        self._intake = Intake(Door(pseudonyms), stream, consent=ConsentCopy(redis_url))
+        self._intake = Intake(Door(pseudonyms), stream, consent=self._consent)
         self._pseudonyms = pseudonyms
 
     def send(self, letter: DeadLetter, *, now_ms: int, payload: str | None = None) -> Outcome:
@@ -53,12 +57,20 @@ class Replay:
     def _reason_against(self, letter: DeadLetter, now_ms: int) -> str | None:
         if letter.stage == "stream":
             return "an unreadable entry cannot be replayed"
+        if not self._consent.is_loaded():
+            return "who denied what is not known yet"
         if letter.stage == "graph":
-            self._stream.append([event_of(letter)])
-            return None
-        row = raw_row(letter, self._pseudonyms)
+            return self._appended(event_of(letter))
+        row = unsealed(letter.payload, self._pseudonyms)
         caller = Caller(letter.source or "replay")
         result = self._intake.take([row], caller, received_ms=now_ms)[0]
         if result.status in (Status.ACCEPTED, Status.DUPLICATE):
             return None
         return result.code or result.status.value
+
+    def _appended(self, event: Event) -> str | None:
+        people = {event.user_id, event.visitor_id or event.user_id}
+        if self._consent.denied("collection", people):
+            return "no_consent"
+        self._stream.append([event])
+        return None

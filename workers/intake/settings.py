@@ -13,11 +13,17 @@ from workers.intake.stream import EventStream
 
 
 class StreamSettings(BaseSettings):
-    """Where the event stream is."""
+    """Where the event stream is, and how much is put aside beside it."""
 
     model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_", frozen=True, populate_by_name=True)
 
     redis_url: str = Field(validation_alias="REDIS_URL", description="address of Valkey or Redis")
+    dead_letters_max: int = Field(default=100_000, ge=1, description="dead letters kept, at most")
+    dead_letters_days: int = Field(default=30, ge=1, description="days a dead letter is kept")
+
+    def keeping(self) -> Keeping:
+        """How many dead letters are kept, and for how long."""
+        return Keeping(self.dead_letters_max, self.dead_letters_days)
 
 
 class IntakeSettings(StreamSettings):
@@ -40,9 +46,6 @@ class IntakeSettings(StreamSettings):
     bot_events_per_minute: int = Field(
         default=300, ge=1, description="events of one device a minute that no person makes"
     )
-    dead_letters_max: int = Field(default=100_000, ge=1, description="dead letters kept, at most")
-    dead_letters_days: int = Field(default=30, ge=1, description="days a dead letter is kept")
-
     @field_validator("pseudonym_key", "encryption_key")
     @classmethod
     def _is_base64(cls, value: SecretStr) -> SecretStr:
@@ -68,7 +71,7 @@ class IntakeSettings(StreamSettings):
             pseudonyms=pseudonyms,
             max_backlog_bytes=self.max_backlog_mib * 1024 * 1024,
             recent_s=self.recent_hours * 3600,
-            keeping=Keeping(self.dead_letters_max, self.dead_letters_days),
+            keeping=self.keeping(),
         )
 
     def pseudonyms(self) -> Pseudonyms:

@@ -8,8 +8,9 @@ from typing import Any
 
 from graph.domain.events import Event
 from workers.intake.codec import encode
-from workers.intake.deadletters import DEFAULT_KEEPING, NEVER_KEPT, DeadLetters, Keeping, of_row
+from workers.intake.deadletters import DEFAULT_KEEPING, DeadLetters, Keeping
 from workers.intake.errors import StreamFull
+from workers.intake.letters import NEVER_KEPT, of_row
 from workers.intake.look import Limits, facts_of, seen_in
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.rows import Checked, Kept, RowResult, Seen, Status
