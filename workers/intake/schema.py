@@ -51,84 +51,177 @@ ConsentState = Literal["granted", "denied", "unknown"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
 
 
 class LineIn(_Part):
     """One line of an order; known by order, item and line number."""
 
     line: LineNumber
+    """Number of the line in its order."""
+
     item_id: KnownId
+    """What was bought."""
+
     quantity: Count | None = None
+    """Pieces; where absent, one."""
+
     price_minor: Minor | None = None
-    amount_minor: Minor | None = Field(default=None, description="paid for the whole line")
+    """Price of a piece."""
+
+    amount_minor: Minor | None = None
+    """Paid for the whole line."""
+
     currency: Currency | None = None
+    """ISO-4217 code."""
+
     coupon_id: KnownId | None = None
+    """A coupon for this line; else that of the order counts."""
 
 
 class ShownIn(_Part):
     """One place of a shown list."""
 
     item_id: KnownId
+    """What was shown."""
+
     position: Count
+    """Where, from 1."""
 
 
 class ContextIn(_Part):
     """Where and on what it happened."""
 
     device_type: Text | None = None
+    """Such as `phone`."""
+
     locale: Text | None = None
+    """Such as `zh-CN`."""
+
     tz_offset_min: Annotated[StrictInt, Field(ge=-1_440, le=1_440)] | None = None
+    """Minutes that the device's zone is ahead of UTC."""
+
     page: Text | None = None
+    """The page it happened on."""
+
     referrer_host: Text | None = None
+    """The host that led there."""
+
     region: Text | None = None
-    user_agent: Text | None = Field(default=None, description="tells programs; never stored")
-    automated: bool | None = Field(
-        default=None, strict=True, description="a program drives the browser; never stored"
-    )
+    """Where the person is, roughly."""
+
+    user_agent: Text | None = None
+    """What the client calls itself: tells programs; never stored."""
+
+    automated: Annotated[bool, Field(strict=True)] | None = None
+    """A program drives the browser; never stored."""
 
 
 class ConsentIn(_Part):
     """What the person allowed, purpose by purpose."""
 
     collection: ConsentState | None = None
+    """That behaviour is stored at all."""
+
     personalisation: ConsentState | None = None
+    """That lists are made for this person."""
+
     marketing: ConsentState | None = None
+    """That coupons and messages are."""
 
 
 class EventBase(_Part):
     """The fields of every event."""
 
     event_type: str
+    """What happened."""
+
     event_id: Id
+    """Made by the client, and kept on every retry; known by it and `source` for ever."""
+
     event_time: Time
+    """When it happened, by the clock of the device."""
+
     source: SourceId | None = None
+    """The door it came through, without a bar; by default the name of the key."""
+
     schema_version: Literal[1] = 1
+    """Version of this form."""
+
     user_id: KnownId | None = None
+    """The customer; becomes a pseudonym. This one or `anonymous_id` is required."""
+
     anonymous_id: KnownId | None = None
+    """The visitor, before a login; becomes a pseudonym."""
+
     session_id: KnownId | None = None
+    """The visit."""
+
     device_id: KnownId | None = None
+    """The device; becomes a pseudonym. By default `anonymous_id`."""
+
     sent_at: Time | None = None
+    """When this try was sent, renewed on a retry; without it no clock is corrected."""
+
     item_id: KnownId | None = None
+    """What it happened to."""
+
     order_id: Id | None = None
+    """The order."""
+
     coupon_id: KnownId | None = None
+    """A coupon that was used."""
+
     promotion_id: KnownId | None = None
+    """A promotion that was shown or clicked."""
+
     recommendation_id: Id | None = None
+    """The answer that showed the item; clicks with it make up click-through."""
+
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=500)] | None = None
+    """Lines of an order, no line number twice."""
+
     impression: Annotated[list[ShownIn], Field(min_length=1, max_length=100)] | None = None
+    """The list that was shown."""
+
     quantity: Count | None = None
+    """Pieces; where absent, one."""
+
     position: Count | None = None
+    """Place in the list, from 1."""
+
     dwell_ms: NotNegative | None = None
+    """How long it was looked at."""
+
     price_minor: Minor | None = None
-    amount_minor: Minor | None = Field(default=None, description="paid for the whole line")
+    """Price of a piece in the smallest unit of `currency`; neither without the other."""
+
+    amount_minor: Minor | None = None
+    """What was paid for the whole line, also with `currency`."""
+
     currency: Currency | None = None
+    """ISO-4217 code."""
+
     rating: Stars | None = None
+    """Stars of a review."""
+
     value: Strength | None = None
+    """Strength of the behaviour, where a source has one; finite."""
+
     query: Text | None = None
+    """Words that were looked for."""
+
     channel: Text | None = None
+    """Where it was shared."""
+
     context: ContextIn | None = None
+    """Where and on what it happened."""
+
     consent: ConsentIn | None = None
-    attributes: dict[str, Any] | None = Field(default=None, description="at most 8 KiB")
+    """What the person allowed; rows that say collection is denied or unknown are not stored."""
+
+    attributes: dict[str, Any] | None = None
+    """Free JSON, at most 8 KiB, given back as sent; no e-mail address and no phone number."""
 
 
 class ImpressionIn(EventBase):

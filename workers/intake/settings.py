@@ -46,6 +46,7 @@ class IntakeSettings(StreamSettings):
     bot_events_per_minute: int = Field(
         default=300, ge=1, description="events of one device a minute that no person makes"
     )
+
     @field_validator("pseudonym_key", "encryption_key")
     @classmethod
     def _is_base64(cls, value: SecretStr) -> SecretStr:

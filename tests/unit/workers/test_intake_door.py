@@ -157,9 +157,33 @@ def test_c1_ids_are_byte_exact(item_id: str) -> None:
     assert check(row(item_id=item_id)).events[0].item_id == item_id
 
 
+@pytest.mark.parametrize("price", ["", -1, float("nan"), "¥12.5", 12.5, True, [1250]])
+@pytest.mark.parametrize("field", ["price_minor", "amount_minor"])
+def test_c5_a_price_that_is_none_is_refused_by_rule(price: object, field: str) -> None:
+    """Nothing is rounded, parsed or taken for zero."""
+    assert first_fault(row(**{field: price}, currency="CNY")) == Fault("invalid_money", field)
+
+
+@pytest.mark.parametrize(("price", "stored"), [(0, 0), (1250, 1250), (None, None), (..., None)])
+def test_c5_a_price_may_be_zero_or_absent(price: object, stored: int | None) -> None:
+    """A gift has a price, and what is null is absent."""
+    currency = "CNY" if isinstance(price, int) else ...
+    (event,) = check(row(price_minor=price, currency=currency)).events
+    assert event.price_minor == stored
+
+
 def test_a_bad_row_touches_none_of_its_neighbours() -> None:
     """Rows are answered alone and in order; whatever a row is, it is answered."""
-    rows = [row(), None, 7, [], "x", {}, row(event_id="e2", user_id="null"), row(event_id="e3")]
+    rows: list[object] = [
+        row(),
+        None,
+        7,
+        [],
+        "x",
+        {},
+        row(event_id="e2", user_id="null"),
+        row(event_id="e3"),
+    ]
     checked = check(*rows)
     assert [result.index for result in checked.rows] == list(range(8))
     assert [result.status.value for result in checked.rows] == [
