@@ -1,6 +1,7 @@
 """Whom to give a campaign's coupons."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from flask import Response
@@ -105,6 +106,7 @@ def get_coupon_targets(query: TargetsAsked) -> Response:
         shown_at_ms=clock_ms(),
         slot=loaded.slot if loaded else None,
     )
+    reach = replace(reach, candidates=_willing(reach.candidates))
     free = [one for one in reach.candidates if not is_held_out(reach.campaign, one.user_id)]
     ranked = rank(free, reach.coupon_items, loaded, now_ms=now)
     selected = ranked[: most_people(reach.campaign)]
@@ -133,6 +135,17 @@ def read_reach(
             for coupon_id, item_ids in coupon_items.items()
         },
     )
+
+
+def _willing(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Without those who denied it a moment ago, which the graph may not know yet."""
+    people = [one.user_id for one in candidates]
+    denied = {
+        user_id
+        for purpose in ("marketing", "personalisation")
+        for user_id in parts().denials.denied(purpose, people)
+    }
+    return [one for one in candidates if one.user_id not in denied]
 
 
 def _body(

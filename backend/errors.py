@@ -109,7 +109,9 @@ class Told:
 
 TABLE: dict[type[Exception], Told] = {
     GraphUnavailable: Told(503, "graph_unavailable", "the graph is away; try again"),
-    StreamUnavailable: Told(503, "stream_unavailable", "nothing was stored; try again"),
+    StreamUnavailable: Told(
+        503, "stream_unavailable", "the stream is away, and nothing was stored; try again"
+    ),
     QuotaExceeded: Told(429, "quota_exceeded", "this key has sent as much as it may for now"),
     UnknownDeadLetter: Told(404, "unknown_dead_letter", "no dead letter has that id"),
     JobsUnavailable: Told(503, "broker_unavailable", "the job queue is away; try again"),

@@ -48,7 +48,7 @@ def get_readiness() -> Response:
     """Whether the graph and the stream answer, and which model serves."""
     loaded = models().current()
     checks = {
-        "graph": _check(graph().ping),
+        "graph": _check(_ask_graph),
         "stream": _check(parts().intake.ping),
         "model": {
             "ok": loaded is not None,
@@ -60,6 +60,11 @@ def get_readiness() -> Response:
     if not is_ready:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def _ask_graph() -> None:
+    graph().ping()
+    parts().verify_schema()
 
 
 def _check(ping: Callable[[], None]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, Field, StrictBool
+from pydantic import BaseModel, Field, RootModel, StrictBool
 
 from backend.answers import iso, json_answer
 from backend.auth import Scope, requires
@@ -64,6 +64,10 @@ class RunsOut(BaseModel):
     items: list[RunOut]
 
 
+class RunsAnswer(RootModel[RunOut | RunsOut]):
+    """The run that was asked for; without an id, the newest ones."""
+
+
 @bp.post("/v1/training-runs", responses={202: RunRequestedOut})
 @requires(Scope.ADMIN)
 @parsed
@@ -89,7 +93,7 @@ def post_training_run(body: RunWanted) -> Response:
     return json_answer({**run_body(run), "created": is_new}, status=202)
 
 
-@bp.get("/v1/training-runs", responses={200: RunOut})
+@bp.get("/v1/training-runs", responses={200: RunsAnswer})
 @requires(Scope.ADMIN)
 @parsed
 def get_training_run(query: RunAsked) -> Response:

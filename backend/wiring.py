@@ -48,6 +48,10 @@ class Denials(Protocol):
         """Note all that these people deny now; raises ``StreamUnavailable``."""
         ...
 
+    def denied(self, purpose: str, user_ids: Iterable[UserId]) -> set[UserId]:
+        """Those of these people who denied a purpose; raises ``StreamUnavailable``."""
+        ...
+
 
 class RecentEvents(Protocol):
     """The last steps of each person, a moment old at most."""
@@ -76,7 +80,12 @@ def now_ms() -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Everything an application is put together from."""
+    """
+    Everything an application is put together from.
+
+    Attributes:
+        verify_schema: raises ``SchemaMissing`` while the graph has not been migrated.
+    """
 
     graph: GraphPort
     intake: Rows
@@ -92,6 +101,7 @@ class Parts:
     keys: Keys
     settings: WebSettings
     clock_ms: Callable[[], int] = now_ms
+    verify_schema: Callable[[], None] = lambda: None
 
 
 def wire(app: Flask, parts: Parts) -> None:

@@ -9,7 +9,7 @@ from flask import Flask
 
 from backend.app import create_app
 from backend.auth import Keys
-from backend.breaker import Breaker, GraphPort
+from backend.breaker import Breaker
 from backend.counted import PopularCount
 from backend.live import LiveModel
 from backend.people import DAY_MS
@@ -50,7 +50,7 @@ def configure_logs() -> None:
     )
 
 
-def build(graph: GraphPort | None = None) -> Flask:
+def build(graph: Graph | None = None) -> Flask:
     """
     The application of this process, from its environment.
 
@@ -65,19 +65,22 @@ def build(graph: GraphPort | None = None) -> Flask:
         keys = Keys.parse(settings.api_keys.get_secret_value(), origins=settings.allowed_origins)
     except ValueError as error:
         raise SettingsMissing(f"SHOPGRAPH_API_KEYS: {error}") from None
-    graph = Breaker(graph or _migrated(Graph(_impatient(read(GraphSettings)))))
+    store = graph or Graph(_impatient(read(GraphSettings)))
+    schema = Schema(store)
+    _refuse_without(schema)
+    port = Breaker(store)
     pseudonyms = intake.pseudonyms()
     consent = ConsentCopy(intake.redis_url)
     letters = DeadLetters(intake.redis_url, intake.keeping(), pseudonyms=pseudonyms)
-    shelf = Shelf(graph, now_ms=now_ms)
-    live = LiveModel(graph, loader(settings), shelf)
+    shelf = Shelf(port, now_ms=now_ms)
+    live = LiveModel(port, loader(settings), shelf)
     parts = Parts(
-        graph=graph,
+        graph=port,
         intake=Intake(
             Door(pseudonyms),
             intake.stream(pseudonyms),
             consent=consent,
-            load_denied=partial(graph.read, users.denied),
+            load_denied=partial(port.read, users.denied),
             quotas=intake.quotas(),
         ),
         denials=consent,
@@ -88,30 +91,43 @@ def build(graph: GraphPort | None = None) -> Flask:
         pseudonyms=pseudonyms,
         models=live,
         shelf=shelf,
-        counted=PopularCount(graph, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
+        counted=PopularCount(port, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
         keys=keys,
         settings=settings,
+        verify_schema=schema.verify,
     )
     web = create_app(parts)
     live.watch()
     return web
 
 
-def _migrated(graph: Graph) -> Graph:
+class Schema:
+    """Whether a graph has its constraints and indexes; once it has, it is not asked again."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._is_there = False
+
+    def verify(self) -> None:
+        """Raises ``SchemaMissing`` while a migration has not been applied."""
+        if not self._is_there:
+            migrations.verify(self._graph)
+            self._is_there = True
+
+
+def _refuse_without(schema: Schema) -> None:
     """
-    The graph, if it has its constraints; without an answer it is believed for now.
+    Go on if the graph has been migrated; one that is away is looked at again by ``/readyz``.
 
     Raises:
-        SettingsMissing: it answers, and has none.
+        SettingsMissing: it answers, and lacks a migration.
     """
     try:
-        migrations.verify(graph)
+        schema.verify()
     except SchemaMissing as missing:
-        graph.close()
         raise SettingsMissing(f"{missing}; run `shopgraph migrate` first") from None
     except GraphUnavailable:
         log.warning("schema_not_checked")
-    return graph
 
 
 def loader(settings: WebSettings) -> LoadModel:

@@ -44,14 +44,16 @@ def candidates(
     """
     Everybody the campaign may reach, in order of their ids.
 
-    Left out: visitors, bots, staff, people who denied marketing, people whom another campaign
-    targeted within the cooling-off time, and people who used a coupon of this campaign. Nothing
-    later than ``now_ms`` is looked at, and of what they touched nothing before ``since_ms``.
+    Left out: visitors, bots, staff, people who denied marketing or personalisation, people
+    whom another campaign targeted within the cooling-off time, and people who used a coupon of
+    this campaign. Nothing later than ``now_ms`` is looked at, and of what they touched nothing
+    before ``since_ms``.
     """
     rows = tx.run(
         """
         MATCH (u:User {kind: 'customer'})
         WHERE coalesce(u.consent_marketing, 'unknown') <> 'denied'
+          AND coalesce(u.consent_personalisation, 'unknown') <> 'denied'
           AND NOT coalesce(u.is_bot, false) AND NOT coalesce(u.is_staff, false)
           AND NOT EXISTS {
               MATCH (u)-[t:TARGETED_BY]->(other:Campaign)

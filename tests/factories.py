@@ -191,17 +191,23 @@ class FakeOnline:
 
     held: dict[str, list[PastEvent]] = field(default_factory=dict)
     is_away: bool = False
-    denied: dict[str, frozenset[str]] = field(default_factory=dict)
+    denials: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
         """What people deny."""
-        self.denied |= {user_id: frozenset(purposes) for user_id, purposes in denials.items()}
+        self.denials |= {user_id: frozenset(purposes) for user_id, purposes in denials.items()}
+
+    def denied(self, purpose: str, user_ids: Iterable[UserId]) -> set[UserId]:
+        """Who denied a purpose."""
+        if self.is_away:
+            raise StreamUnavailable
+        return {one for one in user_ids if purpose in self.denials.get(one, ())}
 
     def recent(self, user_id: str) -> Recent:
         """What is held."""
         if self.is_away:
             raise StreamUnavailable
-        is_denied = "personalisation" in self.denied.get(user_id, ())
+        is_denied = "personalisation" in self.denials.get(user_id, ())
         return Recent(self.held.get(user_id), 0, is_denied)
 
     def fill(self, user_id: str, events: Sequence[PastEvent], state: int) -> bool:
@@ -298,6 +304,7 @@ def showing(*hidden: str) -> Callable[..., Any]:
 def world(
     model: FakeModel | None = None,
     answers: dict[Callable[..., Any], Any] | None = None,
+    verify_schema: Callable[[], None] = lambda: None,
     **settings: Any,
 ) -> World:
     """An application on stand-ins; with a model, it is live."""
@@ -337,6 +344,7 @@ def world(
             keys=Keys.parse(KEYS, origins=ORIGIN),
             settings=web_settings(**settings),
             clock_ms=lambda: NOW_MS,
+            verify_schema=verify_schema,
         )
     )
     if model is not None:

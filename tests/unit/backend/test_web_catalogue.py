@@ -153,7 +153,7 @@ def test_consent_is_stored_under_the_pseudonym() -> None:
     )
     assert answer.json["stored"] == {"marketing": "denied"}
     assert told(here, users.set_consent) == person
-    assert here.online.denied == denials, "every process knows it before the answer"
+    assert here.online.denials == denials, "every process knows it before the answer"
 
 
 def test_consent_is_told_with_time_and_source() -> None:

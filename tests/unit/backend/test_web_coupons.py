@@ -186,3 +186,21 @@ def test_a_campaign_that_makes_no_sense_is_refused(change: dict[str, Any], code:
     """With its code."""
     answer = world().client.post("/v1/campaigns", headers=SERVER, json={**CAMPAIGN, **change})
     assert (answer.status_code, answer.json["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("purpose", ["marketing", "personalisation"])
+def test_i7_who_withdrew_a_moment_ago_is_in_no_list(purpose: str) -> None:
+    """Every process knows it at once, the graph only when the event has been written."""
+    here = reaching(candidate("u-1", "a"), candidate("u-2", "a"))
+    here.online.note({PSEUDONYMS.customer("u-1")[0]: [purpose]})
+    told = ask(here)
+    assert listed(told) == ["u-2"]
+    assert told["eligible"] == 1
+
+
+def test_i7_no_list_while_nobody_can_tell_who_withdrew() -> None:
+    """Rather no list than one with somebody who said no."""
+    here = reaching(candidate("u-1", "a"))
+    here.online.is_away = True
+    answer = here.client.get("/v1/coupon-targets?campaign_id=c1", headers=SERVER)
+    assert (answer.status_code, answer.json["code"]) == (503, "stream_unavailable")

@@ -8,6 +8,7 @@ from flask import Flask
 
 from backend import exploration
 from backend.settings import SettingsMissing, WebSettings, read
+from graph.errors import SchemaMissing
 from tests.factories import SERVER, FakeModel, world
 
 
@@ -41,6 +42,17 @@ def test_not_ready_while_a_store_is_away(away: str) -> None:
     assert told.status_code == 503
     assert [name for name, one in told.json["checks"].items() if not one["ok"]] == [away, "model"]
     assert told.headers["Retry-After"]
+
+
+def test_not_ready_while_the_graph_lacks_a_migration() -> None:
+    """The graph was away at the start, and came back without its constraints."""
+
+    def verify() -> None:
+        raise SchemaMissing("migrations not applied: V0004")
+
+    told = world(verify_schema=verify).client.get("/readyz")
+    assert told.status_code == 503
+    assert told.json["checks"]["graph"] == {"ok": False, "detail": "SchemaMissing"}
 
 
 def test_the_document_describes_every_call() -> None:
