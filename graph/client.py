@@ -45,7 +45,7 @@ class Graph:
 
         Raises:
             GraphUnavailable: the server is away.
-            GraphRejected: the server refused the query.
+            GraphRejected: the server refused the query, or the driver a value in it.
         """
         return self._run("read", query, *args, **kwargs)
 
@@ -96,6 +96,10 @@ class Graph:
                 return execute(query, *args, **kwargs)
         except (Neo4jError, DriverError) as error:
             raise _ours(error) from error
+        except (ValueError, TypeError, OverflowError) as error:
+            if _is_of_driver(error):
+                raise GraphRejected(f"a value cannot be stored: {type(error).__name__}") from error
+            raise
 
     def _open(self) -> Driver:
         with self._opening:
@@ -127,3 +131,12 @@ def _ours(error: Neo4jError | DriverError) -> GraphUnavailable | GraphRejected:
     if isinstance(error, Neo4jError) and not error.is_retryable():
         return GraphRejected(str(error))
     return GraphUnavailable(type(error).__name__)
+
+
+def _is_of_driver(error: Exception) -> bool:
+    """Whether an error of a built-in kind comes from a value that the driver cannot send."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return name.partition(".")[0] == "neo4j"

@@ -119,7 +119,9 @@ def _statement(edge: Edge, names: tuple[str, ...]) -> str:
     return f"""
         UNWIND $groups AS group
         MATCH (u:User {{user_id: group[0]}})
+        USING INDEX SEEK u:User(user_id)
         UNWIND group[1] AS row
         MATCH (end:{edge.label} {{{edge.key}: row[0]}})
+        USING INDEX SEEK end:{edge.label}({edge.key})
         CREATE (u)-[:{edge.relationship} {{{properties}}}]->(end)
     """

@@ -11,6 +11,7 @@ from graph import counters, devices, edges, identities, items, refunds, users
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
 from graph.known_events import OrderLine, known, known_lines, telling
+from graph.plain_values import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,12 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
 
     The sequence numbers are taken inside the same transaction, so they grow in commit order.
     Writers take turns at that counter, which also makes the look-ups below safe.
+
+    Raises:
+        GraphRejected: an event holds a value of a kind that the graph does not take.
     """
     before = counters.take(tx, counters.EVENT_SEQ, 0)
-    batch = _sort_out(tx, events)
+    batch = _sort_out(tx, plain(events))
     last = _store(tx, batch.new, before)
     visitors = {one.visitor_id for one in batch.new if one.visitor_id is not None}
     if visitors:

@@ -31,6 +31,7 @@ def derive(tx: ManagedTransaction, visitors: Iterable[UserId]) -> None:
         """
         UNWIND $visitors AS visitor_id
         MATCH (visitor:User {user_id: visitor_id})-[said:IDENTIFIED]->(customer:User)
+        USING INDEX SEEK visitor:User(user_id)
         WITH visitor, said, customer ORDER BY said.ts, said.event_id
         WITH visitor, head(collect({customer: customer, ts: said.ts, id: said.event_id})) AS first
         WITH visitor, first.customer AS customer, first.ts AS since, first.id AS event_id

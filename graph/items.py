@@ -39,6 +39,7 @@ def mention(tx: ManagedTransaction, item_ids: Iterable[ItemId]) -> None:
         """
         UNWIND $ids AS id
         OPTIONAL MATCH (i:Item {item_id: id})
+        USING INDEX SEEK i:Item(item_id)
         WITH id, i WHERE i IS NULL
         RETURN collect(id) AS missing
         """,

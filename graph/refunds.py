@@ -18,6 +18,9 @@ from graph.domain.ids import EventId, ItemId, UserId
 DERIVED = "whole_order"
 """Flag of a line's refund that follows from the return of its order."""
 
+_MOVABLE = ("ts", "quantity", "amount_minor", "received_ts", "source")
+"""What an earlier return, or a refund of some pieces, may change of a derived refund."""
+
 Explicit = tuple[int | None, int | None]
 """Quantity and amount that an explicit refund of a line took back, where it said so."""
 
@@ -34,11 +37,11 @@ class Derived:
 
     Attributes:
         new: refunds of lines that the graph has not yet.
-        changed: event id, time, quantity and amount of those that it has otherwise.
+        changed: those that it has otherwise.
     """
 
     new: list[Event]
-    changed: list[tuple[str, int, int | None, int | None]]
+    changed: list[Event]
 
 
 def any_returned(tx: ManagedTransaction) -> bool:
@@ -67,10 +70,8 @@ def derive(tx: ManagedTransaction, order_ids: Collection[str]) -> Derived:
         stored = have.get(refund.event_id)
         if stored is None:
             derived.new.append(refund)
-        elif stored != (refund.ts, refund.quantity, refund.amount_minor):
-            derived.changed.append(
-                (refund.event_id, refund.ts, refund.quantity, refund.amount_minor)
-            )
+        elif stored != _movable(refund):
+            derived.changed.append(refund)
     return derived
 
 
@@ -80,7 +81,8 @@ def buyers_of_returned(tx: ManagedTransaction, order_ids: Iterable[str]) -> set[
         """
         UNWIND $orders AS order_id
         MATCH (o:Order {order_id: order_id}) WHERE EXISTS { (o)<-[:RETURNED]-() }
-        MATCH (buyer)-[:PURCHASED {order_id: order_id}]->()
+        MATCH (buyer)-[p:PURCHASED {order_id: order_id}]->()
+        USING INDEX SEEK p:PURCHASED(order_id)
         RETURN DISTINCT buyer.user_id AS user_id
         """,
         orders=sorted(order_ids),
@@ -88,7 +90,7 @@ def buyers_of_returned(tx: ManagedTransaction, order_ids: Iterable[str]) -> set[
     return {UserId(row["user_id"]) for row in rows}
 
 
-def change(tx: ManagedTransaction, changed: list[tuple[str, int, int | None, int | None]]) -> None:
+def change(tx: ManagedTransaction, changed: list[Event]) -> None:
     """Bring refunds of lines that are stored up to date."""
     if not changed:
         return
@@ -96,10 +98,16 @@ def change(tx: ManagedTransaction, changed: list[tuple[str, int, int | None, int
         """
         UNWIND $rows AS row
         MATCH ()-[refund:REFUNDED {event_id: row[0]}]->()
-        SET refund.ts = row[1], refund.quantity = row[2], refund.amount_minor = row[3]
+        USING INDEX SEEK refund:REFUNDED(event_id)
+        SET refund.ts = row[1], refund.quantity = row[2], refund.amount_minor = row[3],
+            refund.received_ts = row[4], refund.source = row[5]
         """,
-        rows=[list(row) for row in changed],
+        rows=[[refund.event_id, *_movable(refund)] for refund in changed],
     ).consume()
+
+
+def _movable(refund: Event) -> tuple[Any, ...]:
+    return tuple(getattr(refund, name) for name in _MOVABLE)
 
 
 def _returned(tx: ManagedTransaction, order_ids: Collection[str]) -> dict[str, Any]:
@@ -123,6 +131,7 @@ def _bought(tx: ManagedTransaction, order_ids: Iterable[str]) -> list[Any]:
             """
             UNWIND $orders AS order_id
             MATCH (buyer)-[p:PURCHASED {order_id: order_id}]->(i)
+            USING INDEX SEEK p:PURCHASED(order_id)
             RETURN order_id, buyer.user_id AS user_id, i.item_id AS item_id,
                    p.event_id AS event_id, p.line AS line, p.quantity AS quantity,
                    p.amount_minor AS amount_minor, p.price_minor AS price_minor,
@@ -142,8 +151,10 @@ def _refunded(
         """
         UNWIND $orders AS order_id
         MATCH ()-[r:REFUNDED {order_id: order_id}]->(i)
+        USING INDEX SEEK r:REFUNDED(order_id)
         RETURN order_id, i.item_id AS item_id, r.line AS line, r.event_id AS event_id, r.ts AS ts,
                r.quantity AS quantity, r.amount_minor AS amount_minor,
+               r.received_ts AS received_ts, r.source AS source,
                coalesce($derived IN r.flags, false) AS is_derived
         """,
         orders=sorted(order_ids),
@@ -153,7 +164,7 @@ def _refunded(
     derived: dict[str, tuple[Any, ...]] = {}
     for row in rows:
         if row["is_derived"]:
-            derived[row["event_id"]] = (row["ts"], row["quantity"], row["amount_minor"])
+            derived[row["event_id"]] = tuple(row[name] for name in _MOVABLE)
         else:
             place = (row["order_id"], row["item_id"], row["line"])
             explicit[place].append((row["quantity"], row["amount_minor"]))

@@ -261,6 +261,7 @@ def _known(tx: ManagedTransaction, user_ids: Sequence[UserId]) -> dict[UserId, d
         """
         UNWIND $ids AS id
         MATCH (u:User {user_id: id})
+        USING INDEX SEEK u:User(user_id)
         RETURN collect({id: id, first_ts: u.first_seen, last_ts: u.last_seen, ref: u.ref,
                         is_bot: coalesce(u.is_bot, false)}) AS people
         """,
@@ -290,6 +291,7 @@ def _note(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
         """
         UNWIND $rows AS row
         MATCH (u:User {user_id: row[0]})
+        USING INDEX SEEK u:User(user_id)
         SET u.first_seen = CASE WHEN u.first_seen <= row[1] THEN u.first_seen
                                 ELSE coalesce(row[1], u.first_seen) END,
             u.last_seen = CASE WHEN u.last_seen >= row[2] THEN u.last_seen
@@ -319,6 +321,7 @@ def _agreement(purpose: str) -> str:
     return f"""
         UNWIND $rows AS row
         MATCH (u:User {{user_id: row[0]}})
+        USING INDEX SEEK u:User(user_id)
         WITH u, row, coalesce({name}_at, -1) AS at,
              head([k IN range(0, 2) WHERE $states[k] = {name}]) AS state
         WHERE at < row[1] OR (at = row[1] AND (coalesce(state, -1) < row[4]

@@ -107,7 +107,7 @@ def test_popular_weighs_behaviours_and_leaves_out_what_is_hidden(graph: Graph) -
             did(2, EventType.VIEW, B),
             did(3, EventType.VIEW, B),
             did(4, EventType.PURCHASE, ItemId("C")),
-            did(5, EventType.PURCHASE, B, flags=("bot",)),
+            did(5, EventType.PURCHASE, B, flags=("bot",))._replace(user_id=UserId("c_robot")),
             did(6, EventType.CART, ItemId("D")),
             did(7, EventType.UNCART, ItemId("D")),
         ],
