@@ -67,14 +67,7 @@ def _send_from_javascript(
 ) -> Sent:
     how = {"url": url, "key": key, "patienceMs": patience_s * 1000, "timeoutMs": 5000}
     client = (CLIENTS / "javascript" / "shopgraph-client.mjs").as_uri()
-    command = [
-        "node",
-        "--input-type=module",
-        "-e",
-        SCRIPT,
-        client,
-        json.dumps({**how, "events": events}),
-    ]
+    command = ["node", "--input-type=module", "-e", SCRIPT, client]
     said = json.dumps({**how, "events": events})
     told = subprocess.run(
         command, input=said, capture_output=True, check=True, text=True, timeout=60
