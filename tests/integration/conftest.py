@@ -1,18 +1,26 @@
 """Real services for the tests: those that the environment names, else ones of our own."""
 
+import base64
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import redis
+from flask import Flask
+from flask.testing import FlaskClient
 from neo4j import ManagedTransaction, NotificationMinimumSeverity
 
+from backend import wsgi
+from backend.wiring import parts
 from graph import migrations
 from graph.client import Graph
 from graph.settings import GraphSettings
+from tests.factories import KEYS, ORIGIN
+from workers.ingest.consumer import Consumer
+from workers.ingest.settings import IngestSettings
 from workers.local import Ports, Starting, environment, start_local, stop_local
 from workers.local.errors import LocalError
 
@@ -90,6 +98,47 @@ def redis_url(services: Services) -> str:
     with redis.Redis.from_url(services.redis_url) as client:
         client.flushdb()
     return services.redis_url
+
+
+@pytest.fixture
+def app(
+    graph: Graph,
+    redis_url: str,
+    neo4j_settings: GraphSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> Iterator[Flask]:
+    """The API on an empty graph and an empty Valkey, wired from its environment."""
+    password = neo4j_settings.password
+    for name, value in {
+        "NEO4J_URI": neo4j_settings.uri,
+        "NEO4J_USER": neo4j_settings.user,
+        "NEO4J_PASSWORD": password.get_secret_value() if password else None,
+        "REDIS_URL": redis_url,
+        "SHOPGRAPH_PSEUDONYM_KEY": base64.b64encode(b"p" * 32).decode(),
+        "SHOPGRAPH_ENCRYPTION_KEY": base64.b64encode(bytes(range(64))).decode(),
+        "SHOPGRAPH_API_KEYS": KEYS,
+        "SHOPGRAPH_ALLOWED_ORIGINS": ORIGIN,
+        "SHOPGRAPH_MODEL_STORE": str(tmp_path / "models"),
+    }.items():
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    app = wsgi.build(graph)
+    yield app
+    with app.app_context():
+        parts().models.stop()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the API."""
+    return app.test_client()
+
+
+@pytest.fixture
+def drain(graph: Graph, redis_url: str) -> Callable[[], object]:
+    """Lets the ingest worker write what is on the stream."""
+    return Consumer(graph, redis_url, IngestSettings()).drain
 
 
 @pytest.fixture

@@ -1,32 +1,24 @@
 """The API on a real graph, a real stream and a model that was trained on them."""
 
-import base64
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from backend import wsgi
-from backend.wiring import parts
 from graph import counts, models, training_runs
 from graph.client import Graph
 from graph.domain.ids import RunId
 from graph.domain.models import RunState, TrainingRun
-from graph.settings import GraphSettings
 from tests import shop
-from workers.ingest.consumer import Consumer
-from workers.ingest.settings import IngestSettings
+from tests.factories import ADMIN, SERVER
 from workers.leases import now_ms
 from workers.refresh import refresh
 from workers.settings import JobSettings
 from workers.stages import Place
 from workers.training import attempt
 
-KEYS = "browser:page:b-secret,server:shop:s-secret,admin:ops:a-secret"
-SERVER, ADMIN = {"X-API-Key": "s-secret"}, {"X-API-Key": "a-secret"}
 LISTS = (
     "/v1/recommendations?anonymous_id=visitor-7&limit=100",
     "/v1/recommendations?user_id=u-1&limit=100",
@@ -39,39 +31,6 @@ LISTS = (
 def settings(redis_url: str, tmp_path: Path) -> JobSettings:
     """A model store of the test's own."""
     return JobSettings(redis_url=redis_url, model_store=tmp_path / "models", lease_ttl_s=5)
-
-
-@pytest.fixture
-def client(
-    graph: Graph,
-    neo4j_settings: GraphSettings,
-    settings: JobSettings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[FlaskClient]:
-    """The application as its own process would wire it, from the environment."""
-    password = neo4j_settings.password
-    for name, value in {
-        "NEO4J_URI": neo4j_settings.uri,
-        "NEO4J_USER": neo4j_settings.user,
-        "NEO4J_PASSWORD": password.get_secret_value() if password else None,
-        "REDIS_URL": settings.broker_url,
-        "SHOPGRAPH_PSEUDONYM_KEY": base64.b64encode(b"p" * 32).decode(),
-        "SHOPGRAPH_ENCRYPTION_KEY": base64.b64encode(bytes(range(64))).decode(),
-        "SHOPGRAPH_API_KEYS": KEYS,
-        "SHOPGRAPH_MODEL_STORE": str(settings.model_store),
-    }.items():
-        if value is not None:
-            monkeypatch.setenv(name, value)
-    app = wsgi.build(graph)
-    yield app.test_client()
-    with app.app_context():
-        parts().models.stop()
-
-
-@pytest.fixture
-def drain(graph: Graph, redis_url: str) -> Any:
-    """Lets the ingest worker write what is on the stream."""
-    return Consumer(graph, redis_url, IngestSettings()).drain
 
 
 def train(graph: Graph, settings: JobSettings) -> None:

@@ -1,9 +1,6 @@
 """Whatever our own document allows, and what it forbids, the API answers without breaking."""
 
-import base64
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,42 +10,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
-from backend import wsgi
-from backend.wiring import parts
-from graph.client import Graph
-from graph.settings import GraphSettings
+from tests.factories import ADMIN
 
 EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
-KEYS = "browser:page:b-secret,server:shop:s-secret,admin:ops:a-secret"
-ADMIN = {"X-API-Key": "a-secret"}
-
-
-@pytest.fixture
-def app(
-    graph: Graph,
-    redis_url: str,
-    neo4j_settings: GraphSettings,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Iterator[Flask]:
-    """The application on real services."""
-    password = neo4j_settings.password
-    for name, value in {
-        "NEO4J_URI": neo4j_settings.uri,
-        "NEO4J_USER": neo4j_settings.user,
-        "NEO4J_PASSWORD": password.get_secret_value() if password else None,
-        "REDIS_URL": redis_url,
-        "SHOPGRAPH_PSEUDONYM_KEY": base64.b64encode(b"p" * 32).decode(),
-        "SHOPGRAPH_ENCRYPTION_KEY": base64.b64encode(bytes(range(64))).decode(),
-        "SHOPGRAPH_API_KEYS": KEYS,
-        "SHOPGRAPH_MODEL_STORE": str(tmp_path / "models"),
-    }.items():
-        if value is not None:
-            monkeypatch.setenv(name, value)
-    app = wsgi.build(graph)
-    yield app
-    with app.app_context():
-        parts().models.stop()
 
 
 def test_no_call_that_the_document_describes_breaks_the_api(
