@@ -41,3 +41,11 @@ def _count(tx: ManagedTransaction, patterns: dict[str, str]) -> dict[str, int]:
 
 def _safe(name: str) -> str:
     return name.replace("`", "``")
+
+
+def views_and_facts(tx: ManagedTransaction) -> tuple[int, int]:
+    """How many views are stored, and how many different events they come from; a full scan."""
+    found = tx.run(
+        "MATCH ()-[r:VIEWED]->() RETURN count(r) AS edges, count(DISTINCT r.event_id) AS facts"
+    ).single(strict=True)
+    return found["edges"], found["facts"]

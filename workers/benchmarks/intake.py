@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import numpy as np
 import orjson
-from neo4j import ManagedTransaction
 
 from graph import counts
 from workers.benchmarks.figures import Bar, Figure, exponent
@@ -189,18 +188,11 @@ def _visible(stack: Stack, posts: _Posts) -> Iterator[Figure]:
 
 
 def _exactness(stack: Stack, posts: _Posts) -> Iterator[Figure]:
-    edges, facts = stack.graph.read(_edges_and_facts)
+    edges, facts = stack.graph.read(counts.views_and_facts)
     detail = f"{posts.sent:,} promised, {RESENT * BATCH:,} of them sent twice"
     yield Figure("lost", posts.sent - facts, "events", 0, Bar.AT_MOST, detail)
     yield Figure("doubled", edges - facts, "events", 0, Bar.AT_MOST, f"{edges:,} edges")
     yield Figure("refused requests", posts.failures, "requests", 0, Bar.AT_MOST)
-
-
-def _edges_and_facts(tx: ManagedTransaction) -> tuple[int, int]:
-    found = tx.run(
-        "MATCH ()-[r:VIEWED]->() RETURN count(r) AS edges, count(DISTINCT r.event_id) AS facts"
-    ).single(strict=True)
-    return found["edges"], found["facts"]
 
 
 def _stored(stack: Stack) -> int:
