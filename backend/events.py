@@ -89,9 +89,10 @@ def post_events() -> Response:
         body_bytes=sent.rows.body_bytes,
     )
     # Counted once the events are taken: a refused request is sent again, with the same number.
-    if sent.dropped:
-        metrics().tracker_dropped.inc(sent.dropped)
-    return _answer(results, sent.dropped)
+    dropped = sent.dropped + _dropped(sent.rows.values, results)
+    if dropped:
+        metrics().tracker_dropped.inc(dropped)
+    return _answer(results, dropped)
 
 
 def _answer(results: list[RowResult], dropped: int) -> Response:
@@ -111,6 +112,15 @@ def _answer(results: list[RowResult], dropped: int) -> Response:
     first = results[0]
     told = error_body(first.code or first.status.value, "no row could be taken", first.field)
     return json_answer({**body, **told}, status=422)
+
+
+def _dropped(rows: list[Any], results: list[RowResult]) -> int:
+    """What the newly taken rows say was dropped for them; a repeat says it in vain."""
+    return sum(
+        row.get("dropped") or 0
+        for row, result in zip(rows, results, strict=True)
+        if result.status is Status.ACCEPTED
+    )
 
 
 def _count(results: list[RowResult]) -> Counter[Status]:

@@ -161,29 +161,24 @@ export function createTracker(options = {}) {
     beaconed.delete(k);
     if (queue) queue = queue.filter((other) => other !== k);
   };
-  const dropped = () => Number(store.get(at('dropped'))) || 0;
-  const addDropped = (count) => {
-    const left = Math.max(0, dropped() + count);
-    if (left) store.set(at('dropped'), String(left));
-    else store.remove(at('dropped'));
-  };
+  const dropped = (k) => parse(store.get(k))?.dropped ?? 0;
   const put = (k, row) => {
+    // An event says how many it drove out, and is counted once as it is: so are they.
+    while (keys().length >= maxQueue) {
+      const oldest = queue.find((other) => !inFlight.has(other));
+      if (!oldest) break;
+      row.dropped = (row.dropped ?? 0) + 1 + dropped(oldest);
+      forget(oldest);
+    }
     const text = JSON.stringify(row);
     if (size(text) > MAX_BYTES - 500) {
       counts.refused += 1;
       complain(new Error('an event may have 59 KB'));
       return;
     }
-    keys();
     store.set(k, text, stored + text.length < MAX_STORED);
     queue.push(k);
     stored += text.length;
-    while (queue.length > maxQueue) {
-      const oldest = queue.find((other) => !inFlight.has(other));
-      if (oldest === undefined) break;
-      forget(oldest);
-      addDropped(1);
-    }
     arm(queue.length % 50 ? flushMs : 0);
   };
   const stamp = () =>
@@ -285,8 +280,8 @@ export function createTracker(options = {}) {
     }
     return taken;
   };
-  const body = (taken, lost) =>
-    `{"key":${JSON.stringify(key)},"sent_at":"${new Date().toISOString()}","dropped":${lost},` +
+  const body = (taken) =>
+    `{"key":${JSON.stringify(key)},"sent_at":"${new Date().toISOString()}",` +
     `"events":[${taken.map(([, text]) => text).join(',')}]}`;
 
   function arm(delay) {
@@ -325,8 +320,7 @@ export function createTracker(options = {}) {
 
   /** Send one batch; says whether to go on with the next. */
   const sendOne = async (taken) => {
-    const lost = dropped();
-    const { status, wait, told } = await post(body(taken, lost));
+    const { status, wait, told } = await post(body(taken));
     const answers = told?.rows;
     if (Array.isArray(answers) && answers.length === taken.length && (status === 202 || status === 422)) {
       // Every row has its final answer; one that was rejected will be rejected again.
@@ -335,7 +329,6 @@ export function createTracker(options = {}) {
         counts[row.status === 'rejected' ? 'refused' : 'delivered'] += 1;
         if (row.status === 'rejected') complain(new Error(`event refused: ${row.code} ${row.field ?? ''}`));
       });
-      if (lost) addDropped(-lost);
       failures = 0;
       rows = MAX_ROWS;
       return true;
@@ -405,7 +398,7 @@ export function createTracker(options = {}) {
     for (;;) {
       const taken = batch(beaconed);
       if (!taken.length) return;
-      const text = body(taken, 0);
+      const text = body(taken);
       let isTaken = false;
       try {
         isTaken = navigator.sendBeacon(url, new Blob([text], { type: 'text/plain' }));
@@ -529,7 +522,7 @@ export function createTracker(options = {}) {
     consent: safe((purposes) => decide(typeof purposes === 'string' ? { collection: purposes } : purposes)),
     page: safe(page),
     flush: () => flush(),
-    stats: () => ({ ...counts, queued: keys().length, dropped: dropped() }),
+    stats: () => ({ ...counts, queued: keys().length, dropped: keys().reduce((n, k) => n + dropped(k), 0) }),
     ids: safe(() => (isDenied() ? null : { visitor: visitor(), session: session().id })),
     close: safe(() => {
       leave();
@@ -541,7 +534,7 @@ export function createTracker(options = {}) {
     recall();
     if (options.consent) tracker.consent(options.consent);
     if (auto) page();
-    if (isGranted() && (keys().length || store.keys(OPEN).length || dropped())) arm(0);
+    if (isGranted() && (keys().length || store.keys(OPEN).length)) arm(0);
   })();
   return tracker;
 }

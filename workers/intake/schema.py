@@ -214,6 +214,9 @@ class EventBase(_Part):
     channel: Text | None = None
     """Where it was shared."""
 
+    dropped: Count | None = None
+    """Events that a full queue had to drop for this one; counted once, not stored."""
+
     context: ContextIn | None = None
     """Where and on what it happened."""
 
