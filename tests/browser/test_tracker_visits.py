@@ -1,4 +1,4 @@
-"""Who is told of, and what about: consent first, then ids, views that last, and pages that return."""
+"""Who is told of, and what: consent first, then ids, views that last, and pages that return."""
 
 import json
 import time
