@@ -69,7 +69,7 @@ COMMANDS: dict[str, Entry] = {
     "import": Entry("workers.commands.imports:import_", "Import files of the known formats."),
     "ingest": Entry("workers.commands.ingest:ingest", "Move events from the stream to the graph."),
     "deadletters": Entry(
-        "workers.commands.deadletters:deadletters", "List, show and replay rows that were refused."
+        "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."
     ),
     "train": Entry("workers.commands.train:train", "Train on the graph and follow the run."),
     "models": Entry("workers.commands.models:models", "List the models, or make one answer."),
