@@ -135,6 +135,8 @@ _STABLE_CODES = frozenset(
 )
 """Codes that a rule of ours gave already; pydantic's own kinds become one of a few."""
 
+_MONEY = frozenset(("price_minor", "amount_minor", "cost_minor", "budget_minor", "currency"))
+
 _HTTP_CODES = {
     400: ("bad_request", "the request cannot be read"),
     404: ("not_found", "there is nothing at this address"),
@@ -176,6 +178,8 @@ def code_of(error: ValidationError) -> tuple[str, str, str]:
         return kind, message, field
     if kind == "extra_forbidden":
         return "unknown_field", "there is no such field", field
+    if field.rpartition(".")[2] in _MONEY:
+        return "invalid_money", message, field
     if kind.startswith(("greater_than", "less_than", "too_", "string_too")):
         return "out_of_range", message, field
     return "invalid_type", message, field

@@ -71,6 +71,7 @@ def build(graph: Graph | None = None) -> Flask:
     port = Breaker(store)
     pseudonyms = intake.pseudonyms()
     consent = ConsentCopy(intake.redis_url)
+    load_denied = partial(port.read, users.denied)
     letters = DeadLetters(intake.redis_url, intake.keeping(), pseudonyms=pseudonyms)
     shelf = Shelf(port, now_ms=now_ms)
     live = LiveModel(port, loader(settings), shelf)
@@ -80,12 +81,12 @@ def build(graph: Graph | None = None) -> Flask:
             Door(pseudonyms),
             intake.stream(pseudonyms),
             consent=consent,
-            load_denied=partial(port.read, users.denied),
+            load_denied=load_denied,
             quotas=intake.quotas(),
         ),
         denials=consent,
         letters=letters,
-        replay=Replay(intake.redis_url, pseudonyms),
+        replay=Replay(intake.redis_url, pseudonyms, load_denied=load_denied),
         online=OnlineState(intake.redis_url),
         jobs=Jobs(intake.redis_url),
         pseudonyms=pseudonyms,

@@ -9,7 +9,7 @@ from workers.intake.consent import ConsentCopy
 from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.errors import RefUnreadable
-from workers.intake.intake import Intake
+from workers.intake.intake import Intake, LoadDenied
 from workers.intake.letters import DeadLetter, event_of
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.rows import Caller, Status
@@ -29,12 +29,20 @@ class Outcome:
 class Replay:
     """Replays letters; doing it twice stores nothing twice, since the event ids are kept."""
 
-    def __init__(self, redis_url: str, pseudonyms: Pseudonyms) -> None:
+    def __init__(
+        self, redis_url: str, pseudonyms: Pseudonyms, *, load_denied: LoadDenied | None = None
+    ) -> None:
+        """
+        Args:
+            load_denied: who denied what, by the graph; without it nothing is sent again after
+                Valkey has lost its copy, until somebody else has made it anew.
+        """
         self._letters = DeadLetters(redis_url)
         self._consent = ConsentCopy(redis_url)
         stream = EventStream(redis_url)  # no pseudonyms: what fails again stays where it is
         self._stream = stream
         self._intake = Intake(Door(pseudonyms), stream, consent=self._consent)
+        self._load_denied = load_denied
         self._pseudonyms = pseudonyms
 
     def send(self, letter: DeadLetter, *, now_ms: int, payload: str | None = None) -> Outcome:
@@ -57,6 +65,8 @@ class Replay:
     def _reason_against(self, letter: DeadLetter, now_ms: int) -> str | None:
         if letter.stage == "stream":
             return "an unreadable entry cannot be replayed"
+        if not self._consent.is_loaded() and self._load_denied is not None:
+            self._consent.load(self._load_denied())
         if not self._consent.is_loaded():
             return "who denied what is not known yet"
         if letter.stage == "graph":
