@@ -60,7 +60,8 @@ class Pulled:
     Attributes:
         data_seq: last event sequence number that is in it.
         fresh: how many edges were not in the kept arrays.
-        user_at: (max idx + 1,) position of each person by the node's ``idx``; -1 where none.
+        user_at: (max idx + 1,) position of each person by the node's ``idx``; -1 where none, and
+            for bots and staff.
     """
 
     interactions: Interactions
@@ -115,12 +116,17 @@ def assemble(
     """
     Put people and items to the edges; a visitor who became known counts as the customer.
 
+    What bots and staff did is left out here and not when it is pulled: somebody may be flagged
+    long after, and what is kept on disk must not know better.
+
     Returns:
         The behaviour, and the position of each person by the node's ``idx``.
     """
     users = _read_all(pulls.users, graph, ("idx", "user_id"), page)
     items = _read_all(pulls.items, graph, _ITEM_COLUMNS, page)
     user_at = _positions(users["idx"], graph.read(pulls.identities))
+    nobody = np.asarray(graph.read(pulls.left_out), np.int64)
+    user_at[nobody[nobody < len(user_at)]] = -1
     item_at = _positions(items["idx"], [])
     user, item = _place(user_at, edges.columns["user"]), _place(item_at, edges.columns["item"])
     known = (user >= 0) & (item >= 0)
@@ -229,15 +235,17 @@ def _read_all(
 
 
 def _columns(found: pulls.EdgePage, code: int) -> dict[str, NDArray[Any]]:
-    n = len(found.seq)
-    return {
+    columns: dict[str, NDArray[Any]] = {
         "user": np.asarray(found.user_idx, np.int32),
         "item": np.asarray(found.item_idx, np.int32),
-        "code": np.full(n, code, np.int8),
+        "code": np.full(len(found.seq), code, np.int8),
         "ts": np.asarray(found.ts, np.int64),
         "seq": np.asarray(found.seq, np.int64),
         "price": np.asarray(found.price_minor, np.int64),
     }
+    # The refund of an order whose line was refunded before takes back no piece of it.
+    some = np.asarray(found.quantity, np.int64) > 0
+    return {name: column[some] for name, column in columns.items()}
 
 
 def _positions(idx: Sequence[int], identities: Sequence[tuple[int, int]]) -> NDArray[np.int32]:
