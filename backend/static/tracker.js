@@ -424,7 +424,7 @@ export function createTracker(options = {}) {
     clearTimeout(view?.deadline);
     clearTimeout(timer);
     view = timer = null;
-    for (const k of store.keys(at(''))) store.remove(k);
+    for (const k of store.keys(at(''))) if (k !== at('consent')) store.remove(k);
     queue = null;
     beaconed.clear();
   };

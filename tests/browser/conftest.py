@@ -86,6 +86,8 @@ def browser(
     options.binary_location = programs[0]
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
         options.add_argument(argument)
+    # The driver switches the cache off for everybody.
+    options.add_experimental_option("excludeSwitches", ["disable-back-forward-cache"])
     options.add_argument(f"--user-data-dir={tmp_path / 'profile'}")
     driver = webdriver.Chrome(options, webdriver.ChromeService(programs[1]))
     driver.set_script_timeout(60)
