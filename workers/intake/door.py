@@ -168,16 +168,18 @@ class _OneList:
 
     def _moment(self, parsed: EventBase, device_id: str | None) -> Moment:
         clock: Clock | None = None
-        if parsed.sent_at is not None and device_id is not None and not self._imported:
-            clock = self._told.clocks.get(device_id)
-            sample = self._checked.samples.get(device_id)
-            told = (parsed.event_time, parsed.sent_at, self._received_ms)
+        event_ts, sent_ts = parsed.event_time, parsed.sent_at
+        if sent_ts is not None and device_id is not None and not self._imported:
+            if self._told.clocks:
+                clock = self._told.clocks.get(device_id)
+            samples = self._checked.samples
+            sample = samples.get(device_id)
             if sample is None:
-                self._checked.samples[device_id] = Sample.of(*told)
+                samples[device_id] = Sample.of(event_ts, sent_ts, self._received_ms)
             else:
-                sample.add(*told)
+                sample.add(event_ts, sent_ts, self._received_ms)
         return clocked(
-            parsed.event_time,
+            event_ts,
             received_ms=self._received_ms,
             imported=self._imported,
             clock=clock,
@@ -234,7 +236,9 @@ def _is_driven(context: ContextIn) -> bool:
 
 def _content(raw: Any) -> bytes:
     if "sent_at" in raw or "received_at" in raw:
-        raw = {name: value for name, value in raw.items() if name not in _RENEWED}
+        raw = dict(raw)
+        for name in _RENEWED:
+            raw.pop(name, None)
     try:
         return orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
     except TypeError:  # a value beyond JSON, such as an integer over 64 bits
