@@ -1,6 +1,8 @@
 """The one way to the graph: a function that takes a transaction, run with retries."""
 
+import os
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -19,7 +21,8 @@ class Graph:
     A Neo4j database, asked by query functions.
 
     The driver opens on first use, in the process that uses it, since its sockets do not survive
-    a fork. Threads share it.
+    a fork; a child that was forked from a process with an open one opens its own. Threads share
+    it.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class Graph:
         self._warn_severity = warn_severity
         self._driver: Driver | None = None
         self._opening = threading.Lock()
+        _graphs.add(self)
 
     def read(
         self,
@@ -83,6 +87,13 @@ class Graph:
                 self._driver.close()
                 self._driver = None
 
+    def _leave_to_parent(self) -> None:
+        """Forget a driver whose sockets belong to another process, without a word on them."""
+        if self._driver is not None:
+            _of_parents.append(self._driver)
+            self._driver = None
+        self._opening = threading.Lock()  # a thread that is not here may have held it
+
     def _run(
         self,
         access: str,
@@ -117,6 +128,19 @@ class Graph:
                     warn_notification_severity=self._warn_severity,
                 )
             return self._driver
+
+
+_graphs: "weakref.WeakSet[Graph]" = weakref.WeakSet()
+_of_parents: list[Driver] = []
+"""Kept, since a driver that is collected says goodbye on sockets that the parent still uses."""
+
+
+def _after_fork() -> None:
+    for graph in list(_graphs):
+        graph._leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _one(tx: ManagedTransaction) -> None:
