@@ -115,12 +115,19 @@ def _answer(results: list[RowResult], dropped: int) -> Response:
 
 
 def _dropped(rows: list[Any], results: list[RowResult]) -> int:
-    """What the newly taken rows say was dropped for them; a repeat says it in vain."""
+    """What rows say was dropped for them; a repeat says it in vain."""
     return sum(
-        row.get("dropped") or 0
+        row["dropped"]
         for row, result in zip(rows, results, strict=True)
-        if result.status is Status.ACCEPTED
+        if result.status not in _REPEATED
+        and isinstance(row, dict)
+        and type(row.get("dropped")) is int
+        and 0 < row["dropped"] <= _DROPPED_AT_MOST
     )
+
+
+_REPEATED = (Status.DUPLICATE, Status.CONFLICT)
+_DROPPED_AT_MOST = 10**6
 
 
 def _count(results: list[RowResult]) -> Counter[Status]:

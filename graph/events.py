@@ -197,7 +197,10 @@ def _sightings(events: Sequence[Event]) -> list[users.Sighting]:
         if "bot" in event.flags:
             one.is_bot = True
         if event.consent is not None:
-            one.agreed(json.loads(event.consent), event.ts, event.source)
+            said = json.loads(event.consent)
+            # Nobody decides after it was told.
+            decided = min(said.get("at", event.ts), event.received_ts)
+            one.agreed(said, decided, event.source)
         if event.visitor_id is not None:
             visitor = people.setdefault(event.visitor_id, users.Sighting(user_id=event.visitor_id))
             visitor.saw(event.ts)

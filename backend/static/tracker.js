@@ -429,13 +429,15 @@ export function createTracker(options = {}) {
     beaconed.clear();
   };
   const decide = (purposes) => {
-    const before = choice.collection;
-    choice = { ...choice, ...purposes };
+    const before = choice;
+    choice = { ...before, ...purposes };
+    const isNew = JSON.stringify(choice) !== JSON.stringify(before); // not said again
+    if (isNew) choice.at = purposes.at ?? new Date();
     if (isDenied()) wipe();
     store.isOpen = !(choice.collection === 'unknown');
     if (!store.isOpen) return;
     store.set(at('consent'), JSON.stringify(choice));
-    if (!isGranted() || before === 'granted') return;
+    if (!isGranted() || before.collection === 'granted') return;
     // What was done while nobody had been asked is told with its own time, and with the consent.
     for (const k of [...store.keys(QUEUE), ...store.keys(OPEN)]) {
       const row = parse(store.get(k));

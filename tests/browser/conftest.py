@@ -73,7 +73,8 @@ def programs() -> tuple[str, str]:
     found = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if found[0] is None or found[1] is None:
         _missing("REQUIRE_BROWSER", HOW_TO_GET_ONE)
-    assert found[0] and found[1]
+    assert found[0]
+    assert found[1]
     return found[0], found[1]
 
 

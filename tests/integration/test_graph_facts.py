@@ -233,6 +233,17 @@ def test_what_a_customer_denies_is_denied_for_the_visitor_they_were(graph: Graph
     assert graph.read(users.denied) == {p: [] for p in users.PURPOSES}
 
 
+def test_an_event_that_repeats_an_old_choice_does_not_undo_a_withdrawal(graph: Graph) -> None:
+    """A page tells what was chosen, and when, with every event."""
+    graph.write(users.set_consent, ANNA, {"marketing": "denied"}, now_ms=500)
+    old = '{"marketing": "granted", "at": 400}'
+    graph.write(events.record, [told("e1", consent=old), told("e2", consent=old, ts=2_000)])
+    assert graph.read(users.denied)["marketing"] == [ANNA]
+    new = '{"marketing": "granted", "at": 600}'
+    graph.write(events.record, [told("e3", consent=new)])
+    assert graph.read(users.denied)["marketing"] == []
+
+
 def test_bots_and_staff_teach_nothing_and_make_nothing_popular(graph: Graph) -> None:
     """Also what they did as visitors, and before anybody knew."""
     graph.write(

@@ -37,7 +37,6 @@ PEOPLE = [PSEUDONYMS.customer(one)[0] for one in CUSTOMERS] + [
     PSEUDONYMS.visitor(one) for one in VISITORS
 ]
 STAGES = ("read", "transaction", "stored", "settled", "told")
-WIPE = "MATCH (n) WHERE NOT n:__Neo4jMigration CALL (n) { DETACH DELETE n } IN TRANSACTIONS"
 OF_STORING = {"seq", "idx", "received_ts", "sent_ts"}
 """What may differ: the order of storing, and the times of receiving and sending."""
 
@@ -52,7 +51,7 @@ class Mortal(Consumer):
     """A worker that dies at one stage of its first batch, if told so."""
 
     def __init__(self, graph: Graph, redis_url: str, dies_at: str | None) -> None:
-        shared = IngestSettings(batch_events=4, block_ms=1)
+        shared = IngestSettings(batch_events=10, block_ms=1)
         super().__init__(graph, redis_url, shared, clock=lambda: NOW)
         self._dies_at = dies_at
         if dies_at == "transaction":
@@ -178,7 +177,7 @@ class World:
     redis_url: str
 
     def __post_init__(self) -> None:
-        self.graph.run_alone(WIPE)
+        self.graph.write(_wipe)
         with redis.Redis.from_url(self.redis_url) as client:
             client.flushdb()
         self.consent, self.online = ConsentCopy(self.redis_url), OnlineState(self.redis_url)
@@ -212,6 +211,10 @@ class World:
 
     def past(self, person: UserId) -> list[events.PastEvent]:
         return self.graph.read(events.history, person, since_ms=0, limit=50)
+
+
+def _wipe(tx: Any) -> None:
+    tx.run("MATCH (n) WHERE NOT n:__Neo4jMigration DETACH DELETE n").consume()
 
 
 def canonical(graph: Graph) -> list[str]:
@@ -257,12 +260,12 @@ def disturbed(world: World, told: list[Row], chance: random.Random) -> None:
     sent = [row for row in told for _ in range(1 + chance.choice([0, 0, 0, 1, 2, 5]))]
     chance.shuffle(sent)
     while sent:
-        size = chance.randint(1, 6)
+        size = chance.randint(1, 9)
         world.send(sent[:size], past_the_look_up=chance.random() < 0.3)
         del sent[:size]
-        if chance.random() < 0.5:
+        if chance.random() < 0.4:
             world.work(chance.choice([None, *STAGES]))
-        if chance.random() < 0.5:
+        if chance.random() < 0.3:
             world.ask()
     world.work(chance.choice([None, *STAGES]))
 
@@ -292,7 +295,8 @@ def test_a2_any_cuts_order_repeats_and_deaths_give_the_same_graph(
         for person in PEOPLE:
             held = world.online.recent(person).events
             if held is not None:
-                assert sorted(held, key=repr) == sorted(world.past(person), key=repr)
+                # Two alike in the same millisecond stand there once.
+                assert set(held) == set(world.past(person))
 
     same()
     with capsys.disabled():

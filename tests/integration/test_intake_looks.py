@@ -247,11 +247,14 @@ def test_not_even_a_clock_is_kept_of_whoever_denied(here: World) -> None:
     assert clocks == [f"shopgraph:clock:{PSEUDONYMS.device('tablet')}".encode()]
 
 
-def test_an_event_that_brings_new_consent_is_taken(here: World) -> None:
-    """The person said yes again, with the event itself."""
+def test_a_row_that_says_granted_does_not_lift_a_denial(here: World) -> None:
+    """A page may still hold the old choice; the denial is lifted where it was said."""
     here.consent.note({PERSON: ["collection"]})
-    (result,) = here.send(row("e1", consent={"collection": "granted"}))
-    assert result.status.value == "accepted"
+    said = {"collection": "granted", "at": iso(NOW - HOUR)}
+    (result,) = here.send(row("e1", consent=said))
+    assert (result.status.value, result.code) == ("rejected", "no_consent")
+    here.consent.note({PERSON: []})
+    assert here.send(row("e2", consent=said))[0].status.value == "accepted"
 
 
 @pytest.mark.parametrize("state", ["denied", "unknown"])

@@ -101,7 +101,8 @@ class Consumer:
 
     def _work(self) -> None:
         self._rehearse()
-        self._consent.load(self._denied())
+        if not self._consent.is_loaded():  # else it may know more than is in the graph yet
+            self._consent.load(self._denied())
         self._reader.restart()
         log.info("ingest_started")
         with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:

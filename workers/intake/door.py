@@ -131,7 +131,7 @@ class _OneList:
             status = Status.DUPLICATE if known == fingerprint else Status.CONFLICT
             return RowResult(index, event_id, status)
         person = person_of(parsed, self._pseudonyms)
-        if self._told.denied and self._denies(parsed, person):
+        if self._told.denied and self._denies(person):
             return RowResult(index, event_id, Status.REJECTED, _DENIED)
         moment = self._moment(parsed, person.device_id)
         if moment.ts is None:
@@ -147,9 +147,9 @@ class _OneList:
         self._note(parsed, person)
         return RowResult(index, event_id, Status.ACCEPTED, (), flags)
 
-    def _denies(self, parsed: EventBase, person: Person) -> bool:
+    def _denies(self, person: Person) -> bool:
         denied = self._told.denied
-        return not _grants(parsed) and (person.user_id in denied or person.visitor_id in denied)
+        return person.user_id in denied or person.visitor_id in denied
 
     def _wrong(
         self, raw: Any, parsed: EventBase, content: bytes
@@ -197,10 +197,9 @@ class _OneList:
 
     def _note(self, parsed: EventBase, person: Person) -> None:
         checked = self._checked
-        if not _grants(parsed):
-            checked.people.add(person.user_id)
-            if person.visitor_id is not None:  # an identify says something of two people
-                checked.people.add(person.visitor_id)
+        checked.people.add(person.user_id)
+        if person.visitor_id is not None:  # an identify says something of two people
+            checked.people.add(person.visitor_id)
         if parsed.consent is not None:
             for purpose in ("personalisation", "marketing"):
                 if getattr(parsed.consent, purpose) == "denied":
@@ -222,10 +221,6 @@ def _needs_a_look(parsed: EventBase) -> bool:
         or parsed.event_type == "purchase"
         or not _LOOKED_AT.isdisjoint(parsed.model_fields_set)
     )
-
-
-def _grants(parsed: EventBase) -> bool:
-    return parsed.consent is not None and parsed.consent.collection == "granted"
 
 
 def _is_driven(context: ContextIn) -> bool:

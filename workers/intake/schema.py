@@ -129,6 +129,9 @@ class ConsentIn(_Part):
     marketing: ConsentState | None = None
     """That coupons and messages are."""
 
+    at: Time | None = None
+    """When they decided; without it, when the event happened."""
+
 
 class EventBase(_Part):
     """The fields of every event."""

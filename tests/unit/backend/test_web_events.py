@@ -291,3 +291,17 @@ def test_a13_a_gzip_bomb_is_stopped_early_and_members_are_joined() -> None:
     assert post(here, two, **{"Content-Encoding": "gzip"}).json["accepted"] == 2
     bomb = gzip.compress(b" " * 600_000) * 40
     assert post(here, bomb, **{"Content-Encoding": "gzip"}).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("dropped", "counted"), [(7, 7), ("x", None), (-1, None), (True, None), (1.5, None), ([], None)]
+)
+def test_drops_told_with_an_event_are_counted_and_nonsense_is_not(
+    dropped: object, counted: int | None
+) -> None:
+    """Also when the event itself is refused, since the tracker will not tell it again."""
+    here = world()
+    assert post(here, {**GOOD, "dropped": dropped}).json.get("dropped") == counted
+    assert (
+        post(here, {**GOOD, "user_id": "null", "dropped": dropped}).json.get("dropped") == counted
+    )
