@@ -60,6 +60,7 @@ class Posted:
     body: dict[str, Any]
     status: int
     at: float
+    size: int
 
     @property
     def event_ids(self) -> list[str]:
@@ -213,4 +214,4 @@ class _ProxyHandler(_Handler):
     def _note(self, method: str, body: bytes, status: int) -> None:
         kind = self.headers.get("Content-Type", "")
         said = json.loads(body)
-        self.server.posts.append(Posted(method, kind, said, status, time.monotonic()))
+        self.server.posts.append(Posted(method, kind, said, status, time.monotonic(), len(body)))

@@ -62,6 +62,7 @@ def test_a_page_out_of_the_back_forward_cache_is_a_new_view(
     browser.run("window.sign = 'kept'")
     made = browser.views(5)
     browser.driver.find_element(By.ID, "next").click()
+    wait_for(lambda: browser.run("return location.search") == "?item=next", what="the next page")
     browser.wait_until_ready()
     browser.driver.back()
     assert browser.run("return window.sign") == "kept", "the page did not come out of the cache"
