@@ -205,9 +205,14 @@ def was_taken(
     sent_at = datetime.now(UTC).isoformat()
     body = json.dumps([row | {"sent_at": sent_at} for row in batch])
     headers = {"X-API-Key": world.key, "Content-Type": "application/json"}
-    connection.request("POST", "/v1/events", body, headers)
-    answer = connection.getresponse()
-    text = answer.read()
+    try:
+        connection.request("POST", "/v1/events", body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+    except (ConnectionError, http.client.RemoteDisconnected):
+        connection.close()  # the server closes what was idle for long; the next try opens it anew
+        book.retries += 1
+        return False
     with book.lock:
         book.statuses[answer.status] += 1
         if answer.status == 202:
@@ -228,6 +233,7 @@ def open_gate(book: Book, upto: int) -> None:
     """Let the clients go on, and wait until they have."""
     book.gate = upto
     wait_until(lambda: book.taken >= upto or bool(book.faults), seconds=120)
+    assert not book.faults
 
 
 def kill_ingest(world: World, _book: Book) -> None:
@@ -246,7 +252,8 @@ def kill_valkey(world: World, book: Book) -> None:
     world.valkey.kill()
     told = book.statuses[503]
     book.gate += 500
-    wait_until(lambda: book.statuses[503] > told, seconds=20)
+    wait_until(lambda: book.statuses[503] > told or bool(book.faults), seconds=60)
+    assert not book.faults
     world.valkey.start()
 
 
