@@ -235,72 +235,62 @@ def set_consent(
 
 def meet(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
     """Make sure that these people have a node each, and note what is new about them."""
-    known = _known(tx, [one.user_id for one in sightings])
-    new = sorted(
-        (one for one in sightings if one.user_id not in known), key=lambda one: one.user_id
-    )
-    if new:
-        before = counters.take(tx, counters.USER_IDX, len(new))
-        tx.run(
-            """
-            UNWIND $rows AS row
-            MERGE (u:User {user_id: row[0]})
-            ON CREATE SET u.idx = row[1], u.kind = row[2]
-            """,
-            rows=[
-                [one.user_id, before + k, "customer" if one.user_id[:2] == "c_" else "visitor"]
-                for k, one in enumerate(new, start=1)
-            ],
-        ).consume()
-    _note(tx, [one for one in sightings if _is_news(one, known.get(one.user_id))])
+    strangers = _note(tx, sightings)
+    if strangers:
+        _welcome(tx, sorted(strangers, key=lambda one: one.user_id))
     _agree(tx, [one for one in sightings if one.consent])
 
 
-def _known(tx: ManagedTransaction, user_ids: Sequence[UserId]) -> dict[UserId, dict[str, Any]]:
+def _note(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> list[Sighting]:
+    """Note what is new about those who are known; the others are handed back."""
     record = tx.run(
         """
-        UNWIND $ids AS id
-        MATCH (u:User {user_id: id})
+        UNWIND $rows AS row
+        OPTIONAL MATCH (u:User {user_id: row[0]})
         USING INDEX SEEK u:User(user_id)
-        RETURN collect({id: id, first_ts: u.first_seen, last_ts: u.last_seen, ref: u.ref,
-                        is_bot: coalesce(u.is_bot, false)}) AS people
+        WITH row, u, coalesce(
+            row[1] < u.first_seen OR row[2] > u.last_seen
+            OR (row[1] IS NOT NULL AND u.first_seen IS NULL)
+            OR (row[3] IS NOT NULL AND u.ref IS NULL)
+            OR (row[4] AND NOT coalesce(u.is_bot, false)), false) AS is_news
+        FOREACH (known IN CASE WHEN u IS NOT NULL AND is_news THEN [u] ELSE [] END |
+            SET known.first_seen = CASE WHEN known.first_seen <= row[1] THEN known.first_seen
+                                        ELSE coalesce(row[1], known.first_seen) END,
+                known.last_seen = CASE WHEN known.last_seen >= row[2] THEN known.last_seen
+                                       ELSE coalesce(row[2], known.last_seen) END,
+                known.ref = coalesce(known.ref, row[3]),
+                known.is_bot = CASE WHEN row[4] THEN true ELSE known.is_bot END)
+        WITH row, u WHERE u IS NULL
+        RETURN collect(row[0]) AS missing
         """,
-        ids=sorted(user_ids),
+        rows=_rows(sightings),
     ).single(strict=True)
-    return {UserId(one["id"]): one for one in record["people"]}
+    missing = set(record["missing"])
+    return [one for one in sightings if one.user_id in missing]
 
 
-def _is_news(one: Sighting, known: dict[str, Any] | None) -> bool:
-    if known is None:
-        return True
-    if (one.ref is not None and known["ref"] is None) or (one.is_bot and not known["is_bot"]):
-        return True
-    if one.first_ts is None or one.last_ts is None:
-        return False
-    return (
-        known["first_ts"] is None
-        or one.first_ts < known["first_ts"]
-        or one.last_ts > known["last_ts"]
-    )
-
-
-def _note(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
-    if not sightings:
-        return
+def _welcome(tx: ManagedTransaction, strangers: Sequence[Sighting]) -> None:
+    """Give people their node and their number."""
+    before = counters.take(tx, counters.USER_IDX, len(strangers))
     tx.run(
         """
         UNWIND $rows AS row
-        MATCH (u:User {user_id: row[0]})
-        USING INDEX SEEK u:User(user_id)
-        SET u.first_seen = CASE WHEN u.first_seen <= row[1] THEN u.first_seen
-                                ELSE coalesce(row[1], u.first_seen) END,
-            u.last_seen = CASE WHEN u.last_seen >= row[2] THEN u.last_seen
-                               ELSE coalesce(row[2], u.last_seen) END,
-            u.ref = coalesce(u.ref, row[3]),
-            u.is_bot = CASE WHEN row[4] THEN true ELSE u.is_bot END
+        MERGE (u:User {user_id: row[0]})
+        ON CREATE SET u.idx = row[5], u.kind = row[6], u.first_seen = row[1],
+                      u.last_seen = row[2], u.ref = row[3],
+                      u.is_bot = CASE WHEN row[4] THEN true ELSE null END
         """,
-        rows=[[s.user_id, s.first_ts, s.last_ts, s.ref, s.is_bot] for s in sightings],
+        rows=[
+            [*row, before + k, "customer" if row[0][:2] == "c_" else "visitor"]
+            for k, row in enumerate(_rows(strangers), start=1)
+        ],
     ).consume()
+
+
+def _rows(sightings: Sequence[Sighting]) -> list[list[Any]]:
+    # In one order for all writers, so that they lock people in that order.
+    ordered = sorted(sightings, key=lambda one: one.user_id)
+    return [[s.user_id, s.first_ts, s.last_ts, s.ref, s.is_bot] for s in ordered]
 
 
 def _agree(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:

@@ -37,14 +37,16 @@ def intake_figures(report: Callable[[str], None]) -> Iterator[Figure]:
         report("batches, nothing else at work")
         load = posts.batches("alone")
         yield _accepted("accepted events, batches of 100", load, 30_000)
+        report("single events, nothing else at work")
+        yield from _singles(posts.singles("alone"))
         report("drain")
         with stack.running("ingest"):
             yield from _drain(stack, posts.sent)
             report("batches, while events are stored")
-            yield _accepted("the same, while ingest runs", posts.batches("beside"))
+            yield _accepted("batches, while ingest runs", posts.batches("beside"))
             _wait_until_drained(stack, posts.sent)
-            report("single events")
-            yield from _singles(posts.singles())
+            report("single events, while events are stored")
+            yield _single_rate("singles, while ingest runs", posts.singles("beside"))
             _wait_until_drained(stack, posts.sent)
             report("time until visible")
             yield from _visible(stack, posts)
@@ -67,9 +69,9 @@ class _Posts:
         """Batches of 100 for some seconds."""
         return self._post(name, BATCH)
 
-    def singles(self) -> Load:
+    def singles(self, name: str) -> Load:
         """Single events for some seconds."""
-        return self._post("single", 1)
+        return self._post(f"single-{name}", 1)
 
     def again(self) -> None:
         """Some of the first batches a second time, as a client does that heard no answer."""
@@ -167,9 +169,13 @@ def _seconds_until(seen: Sequence[_Seen], stored: int) -> float:
     return float(np.interp(stored, [one.stored for one in seen], times))
 
 
-def _singles(load: Load) -> Iterator[Figure]:
+def _single_rate(name: str, load: Load, bar: float | None = None) -> Figure:
     detail = f"{CONNECTIONS} connections, {load.failures} failures"
-    yield Figure("single events", load.per_second, "events/s", 1_500, detail=detail)
+    return Figure(name, load.per_second, "events/s", bar, detail=detail)
+
+
+def _singles(load: Load) -> Iterator[Figure]:
+    yield _single_rate("single events", load, 1_500)
     yield Figure("single event, median", load.percentile_ms(50), "ms", 5, Bar.AT_MOST)
     yield Figure("single event, p99", load.percentile_ms(99), "ms")
 

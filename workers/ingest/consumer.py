@@ -37,7 +37,8 @@ class Consumer:
     """
     One ingest process: waits for the lease, then works until it is stopped.
 
-    While a batch is written, the next one is already read and decoded.
+    While a batch is written, the next one is already read and decoded, and the copies in Valkey are
+    still told of the one before.
     """
 
     def __init__(
@@ -105,17 +106,25 @@ class Consumer:
             self._consent.load(self._denied())
         self._reader.restart()
         log.info("ingest_started")
-        with ThreadPoolExecutor(1, thread_name_prefix="reader") as pool:
+        with ThreadPoolExecutor(2, thread_name_prefix="beside") as pool:
             ahead = self._read_ahead(pool)
+            telling: Future[None] | None = None
             try:
                 while not self._stopping.is_set():
                     batch = ahead.result()
                     if not batch:
+                        # What is not acknowledged yet would be found again.
+                        _finished(telling)
+                        telling = None
                         self._reader.look_back()
                     ahead = self._read_ahead(pool)
                     if batch:
-                        self._store(batch)
+                        started = time.perf_counter()
+                        written = self._writer.write(batch.events)
+                        _finished(telling)
+                        telling = pool.submit(self._finish, batch, written, started)
                     self._renew_lease()
+                _finished(telling)
             finally:
                 ahead.cancel()
 
@@ -139,7 +148,10 @@ class Consumer:
 
     def _store(self, batch: Batch) -> None:
         started = time.perf_counter()
-        written = self._writer.write(batch.events)
+        self._finish(batch, self._writer.write(batch.events), started)
+
+    def _finish(self, batch: Batch, written: Written, started: float) -> None:
+        """Tell of what is in the graph now, and then forget it; the next batch may be under way."""
         self._settle(batch, written)
         self._tell(batch, written)
         self._reader.acknowledge(batch)
@@ -232,3 +244,9 @@ class Consumer:
         except GraphError as error:
             log.warning("lease_not_released", error=type(error).__name__)
         self._writer.lease = None
+
+
+def _finished(telling: "Future[None] | None") -> None:
+    """Wait until the batch before is told of; raises what went wrong with it."""
+    if telling is not None:
+        telling.result()

@@ -9,7 +9,7 @@ class IngestSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_INGEST_", frozen=True)
 
-    batch_events: int = Field(default=5_000, ge=1, description="events per transaction, at most")
+    batch_events: int = Field(default=10_000, ge=1, description="events per transaction, at most")
     block_ms: int = Field(default=500, ge=1, description="longest wait for the next event")
     lease_ttl_ms: int = Field(default=10_000, ge=1_000, description="a silent owner's time")
     retry_s: float = Field(default=0.5, gt=0, description="first pause when the graph is away")
