@@ -35,14 +35,14 @@ def _end(response: Response) -> Response:
     counted = metrics()
     counted.requests.labels(request.method, route, response.status_code).inc()
     counted.seconds.labels(request.method, route).observe(seconds)
-    say = log.warning if response.status_code >= 500 else log.debug
-    say(
-        "request_answered",
-        method=request.method,
-        route=route,
-        status=response.status_code,
-        duration_ms=round(seconds * 1000, 1),
-    )
+    if response.status_code >= 500:
+        log.warning(
+            "request_answered",
+            method=request.method,
+            route=route,
+            status=response.status_code,
+            duration_ms=round(seconds * 1000, 1),
+        )
     response.headers["X-Request-ID"] = g.get("request_id", "")
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers.setdefault("Cache-Control", "no-store")

@@ -11,6 +11,8 @@ from graph.domain.events import FIELD_NAMES, Event, EventType
 _TYPES = {kind.value: kind for kind in EventType}
 _LISTS = ("shown_items", "shown_positions", "flags")
 _DEFAULTS = Event._field_defaults
+_NEVER = object()
+_USUAL = [_DEFAULTS.get(name, _NEVER) for name in FIELD_NAMES]
 
 
 def encode(events: Sequence[Event]) -> bytes:
@@ -19,6 +21,8 @@ def encode(events: Sequence[Event]) -> bytes:
 
     Fields travel by name, so a reader of another version can still read them.
     """
+    if len(events) == 1:
+        return orjson.dumps({"n": 1, "same": _said(events[0]), "columns": {}})
     same: dict[str, Any] = {}
     columns: dict[str, Sequence[Any]] = {}
     for name, column in zip(FIELD_NAMES, zip(*events, strict=True), strict=True):
@@ -28,6 +32,15 @@ def encode(events: Sequence[Event]) -> bytes:
         elif name not in _DEFAULTS or first != _DEFAULTS[name]:
             same[name] = first
     return orjson.dumps({"n": len(events), "same": same, "columns": columns})
+
+
+def _said(event: Event) -> dict[str, Any]:
+    """What an event says beyond what is the same for most; a shopper's click comes alone."""
+    return {
+        name: value
+        for name, value, usual in zip(FIELD_NAMES, event, _USUAL, strict=True)
+        if value is not usual
+    }
 
 
 def decode(payload: bytes) -> list[Event]:
