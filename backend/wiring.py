@@ -44,7 +44,7 @@ class Rows(Protocol):
 class Denials(Protocol):
     """Who denied what, for every process at once."""
 
-    def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
+    def note(self, denials: Mapping[UserId, Iterable[str]]) -> object:
         """Note all that these people deny now; raises ``StreamUnavailable``."""
         ...
 

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 import redis
 from neo4j import ManagedTransaction
 
-from graph import counts, events, leases
+from graph import counts, events, leases, users
+from graph.aftermath import aftermath
 from graph.client import Graph
 from graph.domain.events import EventType
 from graph.errors import LeaseLost
@@ -18,6 +20,7 @@ from graph.settings import GraphSettings
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
 from workers.ingest.writer import LEASE_NAME
+from workers.intake.consent import ConsentCopy
 from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.online import OnlineState
@@ -224,3 +227,23 @@ def _views(tx: ManagedTransaction) -> tuple[int, int, int]:
         """
     ).single(strict=True)
     return found["n"], found["ids"], found["seqs"]
+
+
+def test_a_withdrawal_while_an_older_grant_is_told_is_not_undone(
+    graph: Graph, redis_url: str, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy at the door follows the graph, not what was read of it a moment before."""
+    copy, person = ConsentCopy(redis_url), PSEUDONYMS.customer("u-17")[0]
+    append(EventStream(redis_url), row("e1", consent={"marketing": "granted"}))
+    ask = consumer._ask
+
+    def ask_and_be_overtaken(query: Any, *args: Any) -> Any:
+        found = ask(query, *args)
+        if query is aftermath:
+            graph.write(users.set_consent, person, {"marketing": "denied"}, now_ms=NOW + 1)
+            copy.note(graph.read(users.denials, [person]))
+        return found
+
+    monkeypatch.setattr(consumer, "_ask", ask_and_be_overtaken)
+    consumer.drain()
+    assert copy.denies(person, "marketing")

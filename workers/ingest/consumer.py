@@ -4,16 +4,16 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
+from neo4j import ManagedTransaction
 
 from graph import leases, users
-from graph.aftermath import Aftermath, aftermath
+from graph.aftermath import aftermath
 from graph.client import Graph
-from graph.domain.events import Event
-from graph.domain.ids import UserId
 from graph.errors import GraphError, GraphUnavailable, LeaseLost
 from graph.rehearsal import rehearse
 from workers.ingest.reader import Batch, Reader
@@ -26,6 +26,9 @@ from workers.intake.letters import of_event
 from workers.intake.online import OnlineState
 
 log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def now_ms() -> int:
@@ -103,7 +106,7 @@ class Consumer:
     def _work(self) -> None:
         self._rehearse()
         if not self._consent.is_loaded():  # else it may know more than is in the graph yet
-            self._consent.load(self._denied())
+            self._consent.load(self._ask(users.denied))
         self._reader.restart()
         log.info("ingest_started")
         with ThreadPoolExecutor(2, thread_name_prefix="beside") as pool:
@@ -127,15 +130,6 @@ class Consumer:
                 _finished(telling)
             finally:
                 ahead.cancel()
-
-    def _denied(self) -> dict[str, list[UserId]]:
-        tries = 0
-        while True:
-            try:
-                return self._graph.read(users.denied)
-            except GraphUnavailable as error:
-                tries += 1
-                self._writer.wait(tries, error)
 
     def _rehearse(self) -> None:
         try:
@@ -166,24 +160,32 @@ class Consumer:
 
     def _tell(self, batch: Batch, written: Written) -> None:
         """Bring the copies in Valkey up to date with what is in the graph now."""
-        after = self._read(batch.events)
+        after = self._ask(aftermath, batch.events)
         # What was there before may have been stored in the try before a crash, and never told.
         told_before = written.duplicates - written.stored
         stale = {event.user_id for event in batch.events if event.event_id in told_before}
         for user_id in list(stale):
             stale.update(after.siblings.get(user_id, ()))
-        self._consent.note(after.denials)
+        lifted = self._consent.note(after.denials)
+        if lifted:  # who denied anew since the graph was read must not be lifted by what it said
+            self._consent.note(self._ask(users.denials, sorted(lifted)))
         self._online.remember(
             (event for event in batch.events if event.event_id in written.stored),
             siblings=after.siblings,
             changed=after.changed | stale,
         )
 
-    def _read(self, events: Sequence[Event]) -> Aftermath:
+    def _ask(
+        self,
+        query: Callable[Concatenate[ManagedTransaction, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Read from the graph, as soon as it answers."""
         tries = 0
         while True:
             try:
-                return self._graph.read(aftermath, events)
+                return self._graph.read(query, *args, **kwargs)
             except GraphUnavailable as error:
                 tries += 1
                 self._writer.wait(tries, error)

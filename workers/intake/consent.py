@@ -40,16 +40,30 @@ class ConsentCopy:
             pipe.set(LOADED, 1)
             pipe.execute()
 
-    def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
-        """Note for each of these people all that they deny now."""
+    def note(self, denials: Mapping[UserId, Iterable[str]]) -> set[UserId]:
+        """
+        Note for each of these people all that they deny now.
+
+        Returns:
+            Those of whom a denial was lifted. Who read the graph before this call had better read
+            it again for them: they may have denied anew in between.
+        """
         if not denials:
-            return
+            return set()
+        changes = [
+            (user_id, purpose, purpose in denied)
+            for user_id, denied in denials.items()
+            for purpose in PURPOSES
+        ]
         with ours(), self._client.pipeline(transaction=True) as pipe:
-            for user_id, purposes in denials.items():
-                for purpose in PURPOSES:
-                    change = pipe.sadd if purpose in purposes else pipe.srem
-                    change(denied_key(purpose), user_id)
-            pipe.execute()
+            for user_id, purpose, is_denied in changes:
+                (pipe.sadd if is_denied else pipe.srem)(denied_key(purpose), user_id)
+            done = pipe.execute()
+        return {
+            user_id
+            for (user_id, _, is_denied), n in zip(changes, done, strict=True)
+            if n and not is_denied
+        }
 
     def denies(self, user_id: UserId, purpose: str) -> bool:
         """Whether a person denied a purpose."""
