@@ -10,6 +10,11 @@ from tests.browser.servers import Proxy, wait_for
 from tests.browser.shopper import Browser, Collected
 
 LONG = {"consent": "granted", "dwellMs": 60_000}
+LEAVE_AND_RETURN = """
+for (const type of ['pagehide', 'pageshow']) {
+  dispatchEvent(new PageTransitionEvent(type, { persisted: true }));
+}
+"""
 
 
 def _rows(proxy: Proxy, kind: str) -> list[dict[str, Any]]:
@@ -74,8 +79,7 @@ def test_a_page_out_of_the_back_forward_cache_is_a_new_view(
         # anything; then the page is told what it would be told.
         item = "again"
         browser.open(item=item, options={**LONG, "flushMs": 60_000})
-        browser.run("for (const type of ['pagehide', 'pageshow'])"
-                    " dispatchEvent(new PageTransitionEvent(type, { persisted: true }))")  # fmt: skip
+        browser.run(LEAVE_AND_RETURN)
 
     made += browser.views(5, prefix="after")
     browser.driver.get("about:blank")
