@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from neo4j import ManagedTransaction
 
 from graph import identities, refunds, users
-from graph.domain.events import Event, EventType
+from graph.domain.events import Event
 from graph.domain.ids import UserId
 
 
@@ -43,11 +43,7 @@ def aftermath(tx: ManagedTransaction, events: Sequence[Event]) -> Aftermath:
 
 
 def _buyers(tx: ManagedTransaction, events: Sequence[Event]) -> set[UserId]:
-    orders = {
-        one.order_id
-        for one in events
-        if one.order_id is not None and one.type in (EventType.PURCHASE, EventType.REFUND)
-    }
+    orders = refunds.orders_of(events)
     if not orders or not refunds.any_returned(tx):
         return set()
     return identities.one_person(tx, refunds.buyers_of_returned(tx, orders))

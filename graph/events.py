@@ -148,11 +148,7 @@ def _line(event: Event) -> OrderLine | None:
 
 def _take_back(tx: ManagedTransaction, new: Sequence[Event], last: int) -> int:
     """Store what follows for orders that were returned as a whole; returns the last number."""
-    orders = {
-        event.order_id
-        for event in new
-        if event.order_id is not None and event.type in (EventType.PURCHASE, EventType.REFUND)
-    }
+    orders = refunds.orders_of(new)
     if not orders or not refunds.any_returned(tx):
         return last
     derived = refunds.derive(tx, orders)

@@ -30,6 +30,15 @@ def is_whole_order(event: Event) -> bool:
     return event.type is EventType.REFUND and event.item_id is None
 
 
+def orders_of(events: Iterable[Event]) -> set[str]:
+    """The orders that these events buy in or take back from."""
+    return {
+        event.order_id
+        for event in events
+        if event.order_id is not None and event.type in (EventType.PURCHASE, EventType.REFUND)
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """

@@ -18,8 +18,8 @@ from backend.settings import WebSettings
 from backend.shelf import Shelf
 from backend.wiring import Parts
 from graph import items, models
-from graph.domain.events import EventType
-from graph.domain.ids import ItemId, ModelVersion, UserId
+from graph.domain.events import Event, EventType
+from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
 from graph.events import PastEvent
 from graph.users import Person
@@ -38,7 +38,22 @@ SERVER = {"X-API-Key": "server-secret"}
 ADMIN = {"X-API-Key": "admin-secret"}
 KEYS = "browser:web:browser-secret,server:shop:server-secret,admin:ops:admin-secret"
 NOWHERE = "redis://127.0.0.1:1/0"
+ANNA = UserId("c_anna")
 PSEUDONYMS = Pseudonyms(b"p" * 32, b"e" * 64)
+
+
+def told(event_id: str, type_: EventType = EventType.VIEW, **changes: Any) -> Event:
+    """A checked event of Anna's about item A, changed."""
+    values: dict[str, Any] = {
+        "event_id": EventId(event_id),
+        "type": type_,
+        "user_id": ANNA,
+        "ts": 1000,
+        "received_ts": 1001,
+        "source": "web",
+        "item_id": ItemId("A"),
+    }
+    return Event(**(values | changes))
 
 
 class FakeGraph:

@@ -9,22 +9,9 @@ from graph.client import Graph
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import DeviceId, EventId, ItemId, UserId
 from graph.edges import COLUMNS
+from tests.factories import ANNA, told
 
-ANNA = UserId("c_anna")
 VISITOR = UserId("v_77")
-
-
-def told(event_id: str, type_: EventType = EventType.VIEW, **changes: Any) -> Event:
-    values: dict[str, Any] = {
-        "event_id": EventId(event_id),
-        "type": type_,
-        "user_id": ANNA,
-        "ts": 1000,
-        "received_ts": 1001,
-        "source": "web",
-        "item_id": ItemId("A"),
-    }
-    return Event(**(values | changes))
 
 
 def bought(event_id: str, **changes: Any) -> Event:

@@ -10,23 +10,11 @@ from hypothesis import strategies as st
 from graph import events, impressions, items, pulls, users
 from graph.client import Graph
 from graph.domain.events import Event, EventType
-from graph.domain.ids import EventId, ItemId, UserId
+from graph.domain.ids import ItemId, UserId
+from tests.factories import ANNA, told
 
-ANNA, BOB = UserId("c_anna"), UserId("c_bob")
+BOB = UserId("c_bob")
 VISITOR, TABLET = UserId("v_77"), UserId("v_78")
-
-
-def told(event_id: str, type_: EventType = EventType.VIEW, **changes: Any) -> Event:
-    values: dict[str, Any] = {
-        "event_id": EventId(event_id),
-        "type": type_,
-        "user_id": ANNA,
-        "ts": 1000,
-        "received_ts": 1001,
-        "source": "web",
-        "item_id": ItemId("A"),
-    }
-    return Event(**(values | changes))
 
 
 def bought(event_id: str, **changes: Any) -> Event:
