@@ -1,0 +1,1 @@
+"""Purchase intent: will this person buy this item before the horizon ends?"""

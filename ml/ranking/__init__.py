@@ -1,0 +1,1 @@
+"""Rankers: they read what somebody did, in order, and score the whole catalogue."""
