@@ -1,8 +1,6 @@
-"""The whole way from behaviour to a model folder, and the short way that renews its vectors."""
+"""The whole way from behaviour to a model folder."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,62 +8,25 @@ import structlog
 import torch
 from numpy.typing import NDArray
 
-from ml.batches import PoolBatches, Rows, Scene
+from ml.batches import PoolBatches, Scene
 from ml.calibration import Platt, fit_platt, undo_sampling
 from ml.config import PaperConfig, Progress, Report, ignore
 from ml.dataset import Interactions
+from ml.delivery import TrainedModel, deliver, seeded
 from ml.errors import NotEnoughData
 from ml.evaluation.comparison import Comparison, compare, flat
-from ml.evaluation.pools import Pool, moment, touched_pool, training_pool
+from ml.evaluation.pools import Pool
 from ml.evaluation.splits import Cutoffs, TimeSplit, cutoffs, time_split
-from ml.export import Embedded, Fitted, embed_rows, export, load_fitted, similar_items, with_padding
+from ml.export import Fitted, with_padding
 from ml.fitting import Epoch, fit, standardise
 from ml.models import BASELINES
 from ml.models.item2vec import item2vec
 from ml.models.paper import PaperModel
+from ml.parts import Parts, split_into_parts
 from ml.scoring import score_pool
-from ml.serving.head import Floats
 from ml.timelines import Timelines
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedModel:
-    """
-    A model folder, and what goes back into the graph.
-
-    Attributes:
-        metrics: flat figures such as ``test_paper_ap``, each set with its base rate; and
-            ``repeats_exactly``, 1 when the same seed gives the same vectors to the last bit,
-            which sums over several threads do not promise.
-        report: the same by set, then model: ``report["test"]["paper"]["ap"]``.
-        user_ids, user_vectors: people with events, and (n, 64).
-        item_ids, item_vectors: all items, and (V, 64).
-        similar: (item, its neighbour, cosine), best first within an item.
-    """
-
-    version: str
-    folder: Path
-    as_of_ms: int
-    metrics: dict[str, float]
-    report: Comparison
-    user_ids: list[str]
-    user_vectors: Floats
-    item_ids: list[str]
-    item_vectors: Floats
-    similar: list[tuple[str, str, float]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Pools and scenes by cutoff: to fit on, to stop on, to calibrate on, to be tested on."""
-
-    train: list[Pool]
-    stop: list[Pool]
-    calibrate: list[Pool]
-    test: list[Pool]
-    new: list[Pool]
 
 
 def train(
@@ -84,59 +45,8 @@ def train(
         TrainingDiverged: a loss or weight was not finite; nothing was exported.
     """
     config = config or PaperConfig()
-    with _seeded(config):
+    with seeded(config):
         return _Run(interactions, config, report).train(folder, version)
-
-
-def refresh(
-    folder: Path, interactions: Interactions, *, target: Path, version: str
-) -> TrainedModel:
-    """
-    The same weights with vectors and counters as of the end of ``interactions``; no training.
-
-    Raises:
-        ModelBroken: ``folder`` was changed or is not complete.
-    """
-    fitted = load_fitted(folder, interactions)
-    with _seeded(fitted.config):
-        return _deliver(fitted, interactions, {}, target, version)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vectors:
-    """Embeddings as of a moment: (n, 64) beside ``user_ids``, (V, 64) beside ``item_ids``."""
-
-    user_ids: list[str]
-    user_vectors: Floats
-    item_ids: list[str]
-    item_vectors: Floats
-
-
-def embed(
-    folder: Path, interactions: Interactions, *, now_ms: int, users: Sequence[str] | None = None
-) -> Vectors:
-    """
-    Vectors by the trained weights of ``folder`` from events before ``now_ms``; no training.
-
-    Args:
-        users: only these people, unknown ones are left out; ``None`` means all with events.
-
-    Raises:
-        ModelBroken: ``folder`` was changed or is not complete.
-    """
-    fitted = load_fitted(folder, interactions)
-    rows = None
-    if users is not None:
-        index = {user_id: row for row, user_id in enumerate(interactions.user_ids)}
-        rows = np.array([index[user_id] for user_id in users if user_id in index], np.int64)
-    with _seeded(fitted.config):
-        found = embed_rows(fitted, interactions, now_ms, rows)
-    return Vectors(
-        user_ids=[interactions.user_ids[row] for row in found.users],
-        user_vectors=found.user_vectors,
-        item_ids=list(interactions.catalogue.item_ids),
-        item_vectors=found.item_vectors,
-    )
 
 
 class _Run:
@@ -152,11 +62,11 @@ class _Run:
         split = self._split()
         self._tell("item2vec", 0.02, {"tied_share": split.tied_share})
         table = with_padding(item2vec(self._data.before(split.train_end_ms), self._config))
-        parts = self._pools(cutoffs(split, self._config))
+        parts = self._parts(cutoffs(split, self._config))
         model = self._fit(table, parts)
         fitted, found = self._evaluate(model, table, parts)
         self._tell("export", 0.88, flat(found))
-        delivered = _deliver(fitted, self._data, found, folder, version)
+        delivered = deliver(fitted, self._data, found, folder, version)
         self._tell("done", 1.0, delivered.metrics)
         return delivered
 
@@ -169,41 +79,10 @@ class _Run:
             raise NotEnoughData("too few people with events", people=people, needed=2)
         return time_split(self._data)
 
-    def _pools(self, at: Cutoffs) -> _Parts:
-        config, rng = self._config, np.random.default_rng(self._config.seed)
-        half = len(at.validation) // 2
-        stop, calibrate = at.validation[:half], at.validation[half:]
-        # With one validation cutoff there is no later slice; it then serves both purposes.
-        parts = _Parts([], [], [], [], [])
-        wanted = [
-            *((cutoff, parts.train, None) for cutoff in at.train),
-            *((cutoff, parts.stop, None) for cutoff in stop or calibrate),
-            *((cutoff, parts.calibrate, parts.new) for cutoff in calibrate),
-            *((cutoff, parts.test, None) for cutoff in at.test),
-        ]
-        for done, (cutoff, pools, new) in enumerate(wanted, 1):
-            now = moment(self._data, cutoff, config)
-            is_whole = pools is parts.calibrate or pools is parts.test
-            pools.append(touched_pool(now) if is_whole else training_pool(now, config, rng))
-            if new is not None:
-                drawn = training_pool(now, config, rng)
-                new.append(drawn.take(~drawn.touched))
-            self._tell("features", 0.1 + 0.12 * done / len(wanted))
-        self._check(parts)
-        return parts
-
-    def _check(self, parts: _Parts) -> None:
-        for name in ("train", "stop", "calibrate", "test"):
-            pools: list[Pool] = getattr(parts, name)
-            pairs = sum(len(pool) for pool in pools)
-            positives = sum(int((pool.label & pool.touched).sum()) for pool in pools)
-            if min(positives, pairs - positives) < self._config.min_positives:
-                raise NotEnoughData(
-                    f"the {name} part has too few pairs of one class",
-                    positives=positives,
-                    negatives=pairs - positives,
-                    needed=self._config.min_positives,
-                )
+    def _parts(self, at: Cutoffs) -> Parts:
+        return split_into_parts(
+            self._data, at, self._config, lambda share: self._tell("features", 0.1 + 0.12 * share)
+        )
 
     def _batches(self, table: torch.Tensor, pools: list[Pool]) -> list[PoolBatches]:
         return [
@@ -215,7 +94,7 @@ class _Run:
     def _scene(self, table: torch.Tensor, pool: Pool) -> Scene:
         return Scene(self._lines, int(pool.cutoff[0]), table, self._config)
 
-    def _fit(self, table: torch.Tensor, parts: _Parts) -> PaperModel:
+    def _fit(self, table: torch.Tensor, parts: Parts) -> PaperModel:
         model = PaperModel(self._config)
         standardise(model, Pool.join(parts.train))
 
@@ -239,7 +118,7 @@ class _Run:
         return model
 
     def _evaluate(
-        self, model: PaperModel, table: torch.Tensor, parts: _Parts
+        self, model: PaperModel, table: torch.Tensor, parts: Parts
     ) -> tuple[Fitted, Comparison]:
         self._tell("evaluate", 0.75)
         shift = np.log(self._config.negative_share)
@@ -287,52 +166,3 @@ class _Run:
         if not 0 < joined.label.sum() < len(joined):
             return touched
         return fit_platt(joined.label, logit, joined.weight)
-
-
-def _deliver(
-    fitted: Fitted, data: Interactions, compared: Comparison, folder: Path, version: str
-) -> TrainedModel:
-    """Vectors as of the end of the data, the folder, and the neighbours of items."""
-    now_ms = data.settled_end_ms
-    found = embed_rows(fitted, data, now_ms)
-    export(fitted, data, found, folder=folder, version=version, now_ms=now_ms)
-    return TrainedModel(
-        version=version,
-        folder=folder,
-        as_of_ms=now_ms,
-        metrics=fitted.metrics,
-        report=compared,
-        user_ids=[data.user_ids[row] for row in found.users],
-        user_vectors=found.user_vectors,
-        item_ids=list(data.catalogue.item_ids),
-        item_vectors=found.item_vectors,
-        similar=_neighbours(data, found, fitted.config),
-    )
-
-
-def _neighbours(
-    data: Interactions, found: Embedded, config: PaperConfig
-) -> list[tuple[str, str, float]]:
-    counts = np.bincount(data.item, minlength=data.n_items)
-    rows: Rows = np.flatnonzero(counts >= config.similar_min_events)
-    near, cosines = similar_items(found.item_directions, rows, config.similar_count)
-    ids = data.catalogue.item_ids
-    return [
-        (ids[row], ids[other], cosine)
-        for row, others, values in zip(rows.tolist(), near.tolist(), cosines.tolist(), strict=True)
-        for other, cosine in zip(others, values, strict=True)
-    ]
-
-
-@contextmanager
-def _seeded(config: PaperConfig) -> Iterator[None]:
-    """Torch's chance and threads for one run, put back afterwards."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        if config.threads is not None:
-            torch.set_num_threads(config.threads)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)

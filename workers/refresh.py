@@ -15,7 +15,7 @@ from graph.domain.ids import UserId
 from graph.domain.models import Model
 from graph.errors import GraphUnavailable
 from ml.dataset import Interactions
-from ml.training import embed
+from ml.delivery import embed
 from workers.columns import pull
 from workers.jobs import REFRESH
 from workers.stages import Place

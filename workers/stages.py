@@ -15,6 +15,7 @@ from graph.domain.ids import ModelVersion
 from graph.domain.models import NOT_SERVED, Model, ModelStatus, TrainingRun
 from ml import training
 from ml.config import PaperConfig, Progress
+from ml.delivery import TrainedModel
 from workers.columns import Pulled, pull
 from workers.errors import GateRefused
 from workers.leases import HeldLease, now_ms
@@ -163,7 +164,7 @@ def prune(place: Place, *, keep: set[ModelVersion]) -> None:
 
 def _train(
     pulled: Pulled, config: PaperConfig, folder: Path, version: ModelVersion, reporter: Reporter
-) -> training.TrainedModel:
+) -> TrainedModel:
     # What a killed try has left behind is no model: a folder counts once its manifest is there.
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -180,7 +181,7 @@ def _serve(
     graph: Graph,
     held: HeldLease,
     model: Model,
-    trained: training.TrainedModel,
+    trained: TrainedModel,
     reporter: Reporter,
 ) -> None:
     held.write(models.create, model)

@@ -14,8 +14,8 @@ from graph.domain.events import EventType
 from graph.domain.ids import RunId
 from graph.domain.models import ModelStatus, RunState, TrainingRun
 from graph.errors import LeaseLost
+from ml.delivery import embed
 from ml.serving.model import ServingModel
-from ml.training import embed
 from tests import shop
 from workers import stages
 from workers.columns import load, pull

@@ -10,9 +10,10 @@ import torch
 from ml import fitting
 from ml.config import PaperConfig
 from ml.dataset import Interactions
+from ml.delivery import embed, refresh
 from ml.errors import NotEnoughData, TrainingDiverged
 from ml.serving import ServingModel
-from ml.training import embed, refresh, train
+from ml.training import train
 
 
 def test_the_checkerboard_is_learned(trained):

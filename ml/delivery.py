@@ -1,0 +1,143 @@
+"""A fitted model goes out: its folder, its vectors for the graph, the neighbours of items."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ml.batches import Rows
+from ml.config import PaperConfig
+from ml.dataset import Interactions
+from ml.evaluation.comparison import Comparison
+from ml.export import Embedded, Fitted, embed_rows, export, load_fitted, similar_items
+from ml.serving.head import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedModel:
+    """
+    A model folder, and what goes back into the graph.
+
+    Attributes:
+        metrics: flat figures such as ``test_paper_ap``, each set with its base rate; and
+            ``repeats_exactly``, 1 when the same seed gives the same vectors to the last bit,
+            which sums over several threads do not promise.
+        report: the same by set, then model: ``report["test"]["paper"]["ap"]``.
+        user_ids, user_vectors: people with events, and (n, 64).
+        item_ids, item_vectors: all items, and (V, 64).
+        similar: (item, its neighbour, cosine), best first within an item.
+    """
+
+    version: str
+    folder: Path
+    as_of_ms: int
+    metrics: dict[str, float]
+    report: Comparison
+    user_ids: list[str]
+    user_vectors: Floats
+    item_ids: list[str]
+    item_vectors: Floats
+    similar: list[tuple[str, str, float]]
+
+
+def refresh(
+    folder: Path, interactions: Interactions, *, target: Path, version: str
+) -> TrainedModel:
+    """
+    The same weights with vectors and counters as of the end of ``interactions``; no training.
+
+    Raises:
+        ModelBroken: ``folder`` was changed or is not complete.
+    """
+    fitted = load_fitted(folder, interactions)
+    with seeded(fitted.config):
+        return deliver(fitted, interactions, {}, target, version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """Embeddings as of a moment: (n, 64) beside ``user_ids``, (V, 64) beside ``item_ids``."""
+
+    user_ids: list[str]
+    user_vectors: Floats
+    item_ids: list[str]
+    item_vectors: Floats
+
+
+def embed(
+    folder: Path, interactions: Interactions, *, now_ms: int, users: Sequence[str] | None = None
+) -> Vectors:
+    """
+    Vectors by the trained weights of ``folder`` from events before ``now_ms``; no training.
+
+    Args:
+        users: only these people, unknown ones are left out; ``None`` means all with events.
+
+    Raises:
+        ModelBroken: ``folder`` was changed or is not complete.
+    """
+    fitted = load_fitted(folder, interactions)
+    rows = None
+    if users is not None:
+        index = {user_id: row for row, user_id in enumerate(interactions.user_ids)}
+        rows = np.array([index[user_id] for user_id in users if user_id in index], np.int64)
+    with seeded(fitted.config):
+        found = embed_rows(fitted, interactions, now_ms, rows)
+    return Vectors(
+        user_ids=[interactions.user_ids[row] for row in found.users],
+        user_vectors=found.user_vectors,
+        item_ids=list(interactions.catalogue.item_ids),
+        item_vectors=found.item_vectors,
+    )
+
+
+def deliver(
+    fitted: Fitted, data: Interactions, compared: Comparison, folder: Path, version: str
+) -> TrainedModel:
+    """Vectors as of the end of the data, the folder, and the neighbours of items."""
+    now_ms = data.settled_end_ms
+    found = embed_rows(fitted, data, now_ms)
+    export(fitted, data, found, folder=folder, version=version, now_ms=now_ms)
+    return TrainedModel(
+        version=version,
+        folder=folder,
+        as_of_ms=now_ms,
+        metrics=fitted.metrics,
+        report=compared,
+        user_ids=[data.user_ids[row] for row in found.users],
+        user_vectors=found.user_vectors,
+        item_ids=list(data.catalogue.item_ids),
+        item_vectors=found.item_vectors,
+        similar=_neighbours(data, found, fitted.config),
+    )
+
+
+def _neighbours(
+    data: Interactions, found: Embedded, config: PaperConfig
+) -> list[tuple[str, str, float]]:
+    counts = np.bincount(data.item, minlength=data.n_items)
+    rows: Rows = np.flatnonzero(counts >= config.similar_min_events)
+    near, cosines = similar_items(found.item_directions, rows, config.similar_count)
+    ids = data.catalogue.item_ids
+    return [
+        (ids[row], ids[other], cosine)
+        for row, others, values in zip(rows.tolist(), near.tolist(), cosines.tolist(), strict=True)
+        for other, cosine in zip(others, values, strict=True)
+    ]
+
+
+@contextmanager
+def seeded(config: PaperConfig) -> Iterator[None]:
+    """Torch's chance and threads for one run, put back afterwards."""
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
