@@ -56,6 +56,17 @@ def pull(is_json: bool) -> None:
 
 
 @benchmark.command()
+@click.option("--events", type=click.IntRange(min=64_000), default=1_000_000, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def train(events: int, is_json: bool) -> None:
+    """A made-up log to a model, one epoch, at a sixteenth, a quarter and the whole of its size."""
+    # Only whoever trains needs torch.
+    from workers.benchmarks.training import training_figures
+
+    _print("train", training_figures(events, _report), is_json=is_json)
+
+
+@benchmark.command()
 @click.option("--json", "is_json", is_flag=True, help="print JSON")
 def serve(is_json: bool) -> None:
     """Answers of the running API, for the people and items of the running graph."""
