@@ -36,7 +36,7 @@ class ItemKNN:
         self._memory = memory
         self._damping = damping
         self._popularity = np.zeros(0, np.float32)
-        self._table = csr_array((0, 0), dtype=np.float32)
+        self._table: csr_array = csr_array(np.zeros((0, 0), np.float32))
 
     def fit(self, past: Sequences) -> None:
         """Find the neighbours; raises ``NotEnoughData`` without events."""

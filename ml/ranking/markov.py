@@ -42,7 +42,7 @@ class Markov:
         self._backward = backward
         self._half_life_sequences = half_life_sequences
         self._popularity = np.zeros(0, np.float32)
-        self._table = csr_array((0, 0), dtype=np.float32)
+        self._table: csr_array = csr_array(np.zeros((0, 0), np.float32))
 
     def fit(self, past: Sequences) -> None:
         """Count transitions; raises ``NotEnoughData`` without events."""
@@ -51,7 +51,7 @@ class Markov:
         if self._backward:
             table = table + np.float32(self._backward) * table.T
         count = np.maximum(np.bincount(past.item, minlength=past.n_items), 1)
-        scale = (count**-self._damping).astype(np.float32)
+        scale = np.power(count.astype(np.float32), -self._damping)
         table = csr_array(table)
         table.data *= np.repeat(scale, np.diff(table.indptr))
         self._table = table

@@ -38,10 +38,9 @@ class Popular:
 
     def _weight(self, past: Sequences) -> NDArray[np.float64] | None:
         if self._half_life_sequences is not None:
-            age: NDArray[np.float64] = len(past) - 1.0 - past.owner
-            return np.exp2(-age / self._half_life_sequences)
+            return np.exp2(np.asarray(past.owner + 1.0 - len(past)) / self._half_life_sequences)
         if self._half_life_ms is None:
             return None
         if past.ts is None:
             raise ValueError("half_life_days needs sequences with times")
-        return np.exp2((past.ts - past.ts.max()) / self._half_life_ms)
+        return np.exp2(np.asarray(past.ts - past.ts.max(), np.float64) / self._half_life_ms)

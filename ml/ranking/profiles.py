@@ -48,14 +48,15 @@ def touched(sequences: Sequences) -> csr_array:
 def events_after(sequences: Sequences) -> NDArray[np.float32]:
     """(N,) how many events of the same sequence come after each."""
     end = np.repeat(sequences.start[1:], sequences.lengths)
-    return (end - 1 - np.arange(len(sequences.item))).astype(np.float32)
+    after = end - 1 - np.arange(len(sequences.item))
+    return np.asarray(after, np.float32)
 
 
 def popularity(past: Sequences) -> NDArray[np.float32]:
     """(V,) events of each item over those of the best one, 0 to 1."""
     require_events(past)
     count = np.bincount(past.item, minlength=past.n_items)
-    return (count / count.max()).astype(np.float32)
+    return np.asarray(count / count.max(), np.float32)
 
 
 def require_events(past: Sequences) -> None:
