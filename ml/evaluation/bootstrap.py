@@ -1,12 +1,15 @@
-"""How sure a difference is: resampling whole people, both models on the same people."""
+"""How sure a figure is: resampling whole people, all models on the same people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.evaluation.metrics import average_precision
+from ml.evaluation.weighted import Statistic, Weighted, mean_of, ratio, statistic
+
+PERCENTILES = (2.5, 97.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,45 +26,113 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure of one model with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+Seeds = NDArray[Any] | Sequence[NDArray[Any]]
+"""What a model said about P pairs, or what it said with each seed; figures are seed means."""
+
+
 def paired_ap_difference(
     label: NDArray[Any],
-    ours: NDArray[Any],
-    theirs: NDArray[Any],
+    ours: Seeds,
+    theirs: Seeds,
+    user: NDArray[Any],
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Average precision of ``ours`` minus ``theirs``, bootstrap over people."""
+    return paired_metric_difference("ap", label, ours, theirs, user, draws=draws, rng=rng)
+
+
+def paired_metric_difference(
+    metric: str,
+    label: NDArray[Any],
+    ours: Seeds,
+    theirs: Seeds,
     user: NDArray[Any],
     *,
     draws: int,
     rng: np.random.Generator,
 ) -> Interval:
     """
-    Average precision of ``ours`` minus ``theirs``, bootstrap over people.
+    A figure of ``ours`` minus that of ``theirs`` on the same pairs, bootstrap over people.
 
-    A person drawn k times counts k times: weights instead of copies, so a draw costs two
-    cumulative sums over an order that is sorted once.
+    Args:
+        metric: ``ap``, ``auc``, or, of probabilities, ``log_loss`` or ``brier``.
     """
-    _, owner = np.unique(user, return_inverse=True)
-    n = int(owner.max()) + 1
-    order = [np.argsort(-score, kind="stable") for score in (ours, theirs)]
-    ends = [
-        np.append(np.flatnonzero(np.diff(score[by])), len(label) - 1)
-        for score, by in zip((ours, theirs), order, strict=True)
-    ]
-    found = np.empty(draws)
-    for draw in range(draws):
-        weight = np.bincount(rng.integers(0, n, n), minlength=n)[owner]
-        first, second = (
-            _weighted_ap(label[by], weight[by], stops)
-            for by, stops in zip(order, ends, strict=True)
-        )
-        found[draw] = first - second
-    low, high = np.nanpercentile(found, [2.5, 97.5])
-    exact = average_precision(label, ours) - average_precision(label, theirs)
+    owner, n = _owners(user)
+    first, second = (
+        mean_of([statistic(metric, label, one, owner, n) for one in _each(scores)])
+        for scores in (ours, theirs)
+    )
+    return _interval(lambda weight: first(weight) - second(weight), n, draws, rng)
+
+
+def metric_interval(
+    metric: str,
+    label: NDArray[Any],
+    scores: Seeds,
+    user: NDArray[Any],
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> Estimate:
+    """A figure of one model, named as in ``paired_metric_difference``, with its interval."""
+    owner, n = _owners(user)
+    own = mean_of([statistic(metric, label, one, owner, n) for one in _each(scores)])
+    found = _interval(own, n, draws, rng)
+    return Estimate(found.difference, found.low, found.high)
+
+
+def paired_mean_difference(
+    ours: NDArray[Any],
+    theirs: NDArray[Any],
+    owner: NDArray[Any],
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Mean over cases of ``ours - theirs``, (C,) each, bootstrap over owners."""
+    found = mean_interval(np.asarray(ours) - np.asarray(theirs), owner, draws=draws, rng=rng)
+    return Interval(found.value, found.low, found.high)
+
+
+def mean_interval(
+    values: NDArray[Any], owner: NDArray[Any], *, draws: int, rng: np.random.Generator
+) -> Estimate:
+    """Mean of (C,) values over cases, with its interval; owners are drawn with all their cases."""
+    row, n = _owners(owner)
+    found = _interval(ratio(values, np.ones(len(row)), row, n), n, draws, rng)
+    return Estimate(found.difference, found.low, found.high)
+
+
+def _owners(owner: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
+    distinct, row = np.unique(owner, return_inverse=True)
+    return row, len(distinct)
+
+
+def _each(scores: Seeds) -> Sequence[NDArray[Any]]:
+    return [scores] if isinstance(scores, np.ndarray) else scores
+
+
+def _interval(value: Statistic, n: int, draws: int, rng: np.random.Generator) -> Interval:
+    exact = value(np.ones(n))
+    found = np.array([value(_weights(n, rng)) for _ in range(draws)])
+    found = found[np.isfinite(found)]
+    if not len(found):
+        return Interval(exact, float("nan"), float("nan"))
+    low, high = np.percentile(found, PERCENTILES)
     return Interval(exact, float(low), float(high))
 
 
-def _weighted_ap(label: NDArray[Any], weight: NDArray[Any], ends: NDArray[Any]) -> float:
-    n = np.cumsum(weight)[ends]
-    hits = np.cumsum(weight * label)[ends]
-    if not hits[-1]:
-        return float("nan")
-    step = np.diff(hits, prepend=0)
-    return float((step * hits / np.maximum(n, 1)).sum() / hits[-1])
+def _weights(n: int, rng: np.random.Generator) -> Weighted:
+    """How often each owner was drawn."""
+    return np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)

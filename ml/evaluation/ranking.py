@@ -12,6 +12,9 @@ from ml.ranking.sequences import Ranker, Sequences
 BLOCK = 256
 """Cases scored at once; with 50,000 items a block of scores is 50 MB."""
 
+FOLD = 32
+"""Items whose maximum is looked at together when the best ones are sought."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cases:
@@ -99,17 +102,39 @@ def rank_cases(model: Ranker, cases: Cases, *, top: int = 20, block: int = BLOCK
 
 def _ranks(scores: NDArray[Any], cases: Cases, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     begin, end = cases.target_start[rows[0]], cases.target_start[rows[-1] + 1]
-    count = np.diff(cases.target_start)[rows]
-    case = np.repeat(np.arange(len(rows)), count)
+    case = np.repeat(np.arange(len(rows)), np.diff(cases.target_start)[rows])
+    target = cases.target[begin:end]
     found = np.empty(end - begin)
-    for k, (row, item) in enumerate(zip(case, cases.target[begin:end], strict=True)):
-        own = scores[row, item]
-        higher = np.count_nonzero(scores[row] > own)
-        found[k] = 1 + higher + 0.5 * (np.count_nonzero(scores[row] == own) - 1)
+    # Some targets at a time: cases with many of them would need many copies of their scores.
+    for first in range(0, len(target), BLOCK):
+        part = slice(first, first + BLOCK)
+        own = scores[case[part], target[part]][:, None]
+        is_whole = len(case) == len(scores) <= BLOCK and np.array_equal(case, np.arange(len(case)))
+        all_scores = scores if is_whole else scores[case[part]]
+        higher = np.count_nonzero(all_scores > own, axis=1)
+        found[part] = 1 + higher + 0.5 * (np.count_nonzero(all_scores == own, axis=1) - 1)
     return found
 
 
 def _top(scores: NDArray[Any], k: int) -> NDArray[np.int32]:
+    """
+    The k best columns of each row, best first.
+
+    The k best items lie in the k columns whose folded maximum is highest, so only those are
+    looked at one by one: a tenth of the time of a partition of the whole row.
+    """
+    n, v = scores.shape
+    folds = v // FOLD
+    if folds <= 2 * k:
+        return _best(scores, np.broadcast_to(np.arange(v), (n, v)), k)
+    folded = scores[:, : folds * FOLD].reshape(n, FOLD, folds).max(axis=1)
+    columns = np.argpartition(-folded, k - 1, axis=1)[:, :k, None] + np.arange(FOLD) * folds
+    rest = np.broadcast_to(np.arange(folds * FOLD, v), (n, v - folds * FOLD))
+    items = np.concatenate([columns.reshape(n, -1), rest], axis=1)
+    return _best(np.take_along_axis(scores, items, 1), items, k)
+
+
+def _best(scores: NDArray[Any], items: NDArray[Any], k: int) -> NDArray[np.int32]:
     best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(scores, best, 1), axis=1, kind="stable")
-    return np.take_along_axis(best, order, 1).astype(np.int32)
+    return np.take_along_axis(items, np.take_along_axis(best, order, 1), 1).astype(np.int32)
