@@ -1,6 +1,6 @@
 """Figures of a ranking: per case, in the mean, with intervals, as rows of a report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,9 @@ def per_case(ranked: Ranked, cases: Cases, figure: str) -> NDArray[np.float64]:
     count = np.diff(cases.target_start)
     case = np.repeat(np.arange(len(cases)), count)
     found = ranked.rank <= k
-    hits = np.bincount(case, found, minlength=len(cases))
+    hits = np.bincount(case, found, minlength=len(cases)).astype(np.float64)
     if kind == "recall":
-        return hits / np.maximum(count, 1)
+        return hits / np.maximum(count, 1.0)
     if kind == "precision":
         return hits / k
     if kind == "hit":
@@ -40,7 +40,8 @@ def per_case(ranked: Ranked, cases: Cases, figure: str) -> NDArray[np.float64]:
     if kind == "ndcg":
         gain = np.bincount(case, found / np.log2(1 + ranked.rank), minlength=len(cases))
         ideal = np.append(0.0, np.cumsum(1 / np.log2(np.arange(k) + 2)))[np.minimum(count, k)]
-        return gain / np.maximum(ideal, 1)
+        score: NDArray[np.float64] = gain / np.maximum(ideal, 1)
+        return score
     raise ValueError(f"there is no figure {figure}")
 
 
@@ -111,7 +112,7 @@ def ranking_row(
 def ranking_gain(
     ours: str,
     theirs: str,
-    ranked: dict[str, Ranked] | dict[str, Sequence[Ranked]],
+    ranked: Mapping[str, Ranked | Sequence[Ranked]],
     cases: Cases,
     figure: str,
     *,

@@ -89,7 +89,7 @@ class _Order:
         return float((hits * (negatives - better - tied / 2)).sum() / (positives * negatives))
 
     def _hits(self, weight: Weighted) -> Weighted:
-        return np.bincount(self._group, weight[self._winner])
+        return np.bincount(self._group, weight[self._winner]).astype(np.float64)
 
     def _cumulated(self, weight: Weighted) -> Weighted:
         """Weight of all pairs before each edge, the end of the order being the last edge."""
