@@ -14,17 +14,16 @@ Comparison = dict[str, dict[str, dict[str, float]]]
 
 Logits = dict[str, dict[str, NDArray[np.float64]]]
 
-OURS = "paper"
-
 
 def compare(
-    pools: dict[str, Pool], logits: Logits, config: PaperConfig
+    pools: dict[str, Pool], logits: Logits, config: PaperConfig, champion: str
 ) -> tuple[Comparison, dict[str, Platt]]:
     """
     Measure every model on ``validation`` and ``test``.
 
-    Calibration and threshold come from the validation pairs alone. On the test set each baseline
-    gets the difference of our average precision to its own, with a bootstrap over people.
+    Calibration and threshold come from the validation pairs alone. On the test set each other
+    model gets the difference of the champion's average precision to its own, with a bootstrap
+    over people.
     """
     validation, test = pools["validation"], pools["test"]
     found: Comparison = {"validation": {}, "test": {}}
@@ -37,8 +36,8 @@ def compare(
         asked = calibrations[name].apply(logits["test"][name])
         found["test"][name] = summary(test.label, asked, threshold)
     for name in found["test"]:
-        if name != OURS:
-            found["test"][name].update(_difference(test, logits["test"], name, config))
+        if name != champion:
+            found["test"][name].update(_difference(test, logits["test"], champion, name, config))
     return found, calibrations
 
 
@@ -55,11 +54,15 @@ def flat(found: Comparison) -> dict[str, float]:
 
 
 def _difference(
-    test: Pool, logits: dict[str, NDArray[np.float64]], name: str, config: PaperConfig
+    test: Pool,
+    logits: dict[str, NDArray[np.float64]],
+    champion: str,
+    name: str,
+    config: PaperConfig,
 ) -> dict[str, float]:
     interval = paired_ap_difference(
         test.label,
-        logits[OURS],
+        logits[champion],
         logits[name],
         test.user,
         draws=config.bootstrap_draws,

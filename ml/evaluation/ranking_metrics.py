@@ -50,6 +50,22 @@ def summary(ranked: Ranked, cases: Cases, figures: Sequence[str]) -> dict[str, f
     return {figure: float(per_case(ranked, cases, figure).mean()) for figure in figures}
 
 
+def part(ranked: Ranked, cases: Cases, rows: NDArray[Any]) -> tuple[Ranked, Cases]:
+    """The answers to some of the cases, by mask or positions, and those cases."""
+    rows = np.arange(len(cases))[rows]
+    start, count = cases.target_start[:-1][rows], np.diff(cases.target_start)[rows]
+    begins = np.append(0, np.cumsum(count)).astype(np.int64)
+    targets = np.arange(begins[-1]) + np.repeat(start - begins[:-1], count)
+    kept = Cases(
+        prefixes=cases.prefixes.take(rows),
+        target=cases.target[targets],
+        target_start=begins,
+        owner=cases.owner[rows],
+        seen=None if cases.seen is None else cases.seen.take(rows),
+    )
+    return Ranked(ranked.rank[targets], ranked.top[rows]), kept
+
+
 def coverage(ranked: Ranked, n_items: int, k: int = 20) -> float:
     """Share of the catalogue that is in at least one list of k items."""
     return len(np.unique(ranked.top[:, :k])) / max(n_items, 1)
