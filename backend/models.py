@@ -32,6 +32,7 @@ class ModelOut(BaseModel):
     created_at: str | None
     metrics: dict[str, float | None]
     reason: str | None
+    champion: str
     loaded: bool
 
 
@@ -96,5 +97,6 @@ def _body(model: Model) -> dict[str, Any]:
         "created_at": iso(model.created_at),
         "metrics": model.metrics,
         "reason": model.reason,
+        "champion": model.champion,
         "loaded": loaded is not None and loaded.version == model.version,
     }

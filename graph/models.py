@@ -31,6 +31,7 @@ def create(tx: ManagedTransaction, model: Model) -> None:
             "created_at": model.created_at,
             "metrics": json.dumps(model.metrics, sort_keys=True),
             "reason": model.reason,
+            "champion": model.champion,
         },
     ).consume()
 
@@ -194,4 +195,5 @@ def _model(record: Record) -> Model:
         created_at=stored["created_at"],
         metrics=json.loads(stored["metrics"]),
         reason=stored.get("reason"),
+        champion=stored.get("champion", "paper"),
     )

@@ -15,6 +15,8 @@ class PaperConfig:
     Attributes:
         attention: off means the last LSTM state stands for the sequence.
         graph: off means no graph embedding on either side.
+        contenders: whether models on counters compete with the paper's for saying how likely a
+            purchase is; the champion of the validation pairs answers.
         window_days: history that pools and features see before a cutoff.
         horizon_days: length of the label window after a cutoff.
         train_cutoffs, validation_cutoffs, test_cutoffs: most cutoffs used per part, the latest
@@ -31,6 +33,7 @@ class PaperConfig:
     seed: int = 7
     attention: bool = True
     graph: bool = True
+    contenders: bool = True
     dim: int = 64
     heads: int = 2
     steps: int = 50

@@ -28,6 +28,7 @@ class TrainedModel:
         report: the same by set, then model: ``report["test"]["paper"]["ap"]``.
         user_ids, user_vectors: people with events, and (n, 64).
         item_ids, item_vectors: all items, and (V, 64).
+        champion: the model that says how likely a purchase is.
         similar: (item, its neighbour, cosine), best first within an item.
     """
 
@@ -41,6 +42,7 @@ class TrainedModel:
     item_ids: list[str]
     item_vectors: Floats
     similar: list[tuple[str, str, float]]
+    champion: str
 
 
 def refresh(
@@ -111,6 +113,7 @@ def deliver(
         user_vectors=found.user_vectors,
         item_ids=list(data.catalogue.item_ids),
         item_vectors=found.item_vectors,
+        champion=fitted.champion.name if fitted.champion else "paper",
         similar=_neighbours(data, found, fitted.config),
     )
 

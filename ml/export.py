@@ -12,12 +12,15 @@ from torch import Tensor
 from ml.batches import Rows, Scene
 from ml.calibration import Platt
 from ml.config import DAY_MS, PaperConfig
+from ml.contenders import Champion
 from ml.dataset import Interactions
 from ml.errors import TrainingDiverged
 from ml.features.items import ItemCounters, item_counters
+from ml.intent.item_side import item_side
 from ml.models.fallback import fill_from_category
 from ml.models.paper import PaperModel
 from ml.scoring import head_of, item_vectors, user_vectors
+from ml.serving import intent
 from ml.serving.head import Floats
 from ml.serving.model import NEW_DAYS
 from ml.serving.store import ARRAYS, WEIGHTS, read_arrays, read_manifest, write_manifest
@@ -32,6 +35,7 @@ class Fitted:
     Attributes:
         table: (V + 1, dim) item2vec, in the order of ``item_ids``; the last row is zero.
         touched, new: calibration of pairs that the person has touched and has not.
+        champion: what answers for touched pairs, where it is not the paper's model.
         metrics: flat figures by name.
     """
 
@@ -42,6 +46,7 @@ class Fitted:
     touched: Platt
     new: Platt
     metrics: dict[str, float]
+    champion: Champion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +103,12 @@ def export(
         {"state": fitted.model.state_dict(), "table": fitted.table, "item_ids": fitted.item_ids},
         folder / WEIGHTS,
     )
+    if fitted.champion is not None:
+        _export_champion(fitted.champion, data, folder / intent.FOLDER, fitted.config, now_ms)
     write_manifest(
         folder,
         {
+            "champion": _named(fitted.champion),
             "version": version,
             "as_of_ms": now_ms,
             "window_days": fitted.config.window_days,
@@ -109,6 +117,22 @@ def export(
             "metrics": fitted.metrics,
         },
     )
+
+
+def _export_champion(
+    champion: Champion, data: Interactions, folder: Path, config: PaperConfig, now_ms: int
+) -> None:
+    folder.mkdir(exist_ok=True)
+    champion.model.save(folder)
+    side = item_side(data, now_ms, config.window_days)
+    np.savez(folder / intent.SIDE, allow_pickle=False, **side.arrays())
+
+
+def _named(champion: Champion | None) -> dict[str, Any] | None:
+    if champion is None:
+        return None
+    line = champion.calibration
+    return {"name": champion.name, "slope": line.slope, "intercept": line.intercept}
 
 
 def _arrays(
@@ -149,6 +173,8 @@ def load_fitted(folder: Path, data: Interactions) -> Fitted:
     model.load_state_dict(saved["state"])
     model.eval()
     touched, new = arrays["calibration"].tolist()
+    said = manifest.get("champion")
+    won = intent.IntentScorer.of(folder, said)
     return Fitted(
         model=model,
         table=_relaid(saved["table"].numpy(), saved["item_ids"], data),
@@ -157,6 +183,7 @@ def load_fitted(folder: Path, data: Interactions) -> Fitted:
         touched=Platt(*touched),
         new=Platt(*new),
         metrics=manifest["metrics"],
+        champion=Champion(said["name"], won.model, won.calibration) if said and won else None,
     )
 
 

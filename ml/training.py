@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from ml.batches import PoolBatches, Scene
 from ml.calibration import Platt, fit_platt, undo_sampling
 from ml.config import PaperConfig, Progress, Report, ignore
+from ml.contenders import Contenders
 from ml.dataset import Interactions
 from ml.delivery import TrainedModel, deliver, seeded
 from ml.errors import NotEnoughData
-from ml.evaluation.comparison import Comparison, compare, flat
+from ml.evaluation.comparison import Comparison, flat
 from ml.evaluation.pools import Pool
 from ml.evaluation.splits import Cutoffs, TimeSplit, cutoffs, time_split
 from ml.export import Fitted, with_padding
 from ml.fitting import Epoch, fit, standardise
-from ml.models import BASELINES
+from ml.judging import judge
 from ml.models.item2vec import item2vec
 from ml.models.paper import PaperModel
 from ml.parts import Parts, split_into_parts
@@ -120,39 +121,37 @@ class _Run:
     def _evaluate(
         self, model: PaperModel, table: torch.Tensor, parts: Parts
     ) -> tuple[Fitted, Comparison]:
-        self._tell("evaluate", 0.75)
-        shift = np.log(self._config.negative_share)
-        pools = {
-            "validation": Pool.join(parts.calibrate),
-            "test": Pool.join(parts.test),
+        self._tell("contenders", 0.75)
+        contenders = Contenders(self._data, self._config)
+        if self._config.contenders:
+            contenders.fit(parts)
+        self._tell("evaluate", 0.8)
+        logits = {
+            "validation": self._paper_logits(model, table, parts.calibrate),
+            "test": self._paper_logits(model, table, parts.test),
         }
-        logits: dict[str, dict[str, NDArray[np.float64]]] = {name: {} for name in pools}
-        for name, each in (("validation", parts.calibrate), ("test", parts.test)):
-            found = [score_pool(model, self._scene(table, pool), pool) for pool in each]
-            logits[name]["paper"] = undo_sampling(
-                np.concatenate(found), self._config.negative_share
-            )
-            self._tell("evaluate", 0.8 if name == "validation" else 0.84)
-        learn = Pool.join(parts.train)
-        for name, make in BASELINES.items():
-            baseline = make()
-            baseline.fit(learn)
-            for part, pool in pools.items():
-                logits[part][name] = baseline.logits(pool)
-        compared, calibrations = compare(pools, logits, self._config)
-        touched = calibrations["paper"]
-        new = self._calibrate_new(model, table, parts.new, touched)
+        verdict = judge(parts, logits, contenders, self._config)
+        touched = verdict.calibrations["paper"]
         # Serving applies the calibration to raw logits, so the prior's shift moves into it.
+        shift = touched.slope * np.log(self._config.negative_share)
         fitted = Fitted(
             model=model,
             table=table,
             item_ids=list(self._data.catalogue.item_ids),
             config=self._config,
-            touched=replace(touched, intercept=touched.intercept + touched.slope * shift),
-            new=new,
-            metrics=flat(compared) | {"repeats_exactly": float(self._config.threads == 1)},
+            touched=replace(touched, intercept=touched.intercept + shift),
+            new=self._calibrate_new(model, table, parts.new, touched),
+            champion=contenders.as_champion(verdict.champion, verdict.calibrations),
+            metrics=flat(verdict.compared) | {"repeats_exactly": float(self._config.threads == 1)},
         )
-        return fitted, compared
+        return fitted, verdict.compared
+
+    def _paper_logits(
+        self, model: PaperModel, table: torch.Tensor, pools: list[Pool]
+    ) -> NDArray[np.float64]:
+        """(P,) log-odds at the natural rate of the pairs of several cutoffs."""
+        found = [score_pool(model, self._scene(table, pool), pool) for pool in pools]
+        return undo_sampling(np.concatenate(found), self._config.negative_share)
 
     def _calibrate_new(
         self, model: PaperModel, table: torch.Tensor, pools: list[Pool], touched: Platt

@@ -87,9 +87,10 @@ def train_and_swap(
         data_seq=pulled.data_seq,
         created_at=now_ms(),
         metrics=trained.metrics,
+        champion=trained.champion,
     )
     reporter.at("gate", _TRAIN_ENDS, {"metrics": trained.metrics}, at_once=True)
-    reason = refusal(trained.metrics, config)
+    reason = refusal(trained.metrics, config, trained.champion)
     if reason is not None:
         _keep_unserved(held, model, reason, reporter, config)
         return
@@ -129,14 +130,14 @@ def version_of(run: TrainingRun, pulled: Pulled, *, attempt: int) -> ModelVersio
     return ModelVersion(f"m-{pulled.data_seq}-{run.run_id[-8:]}{again}")
 
 
-def refusal(metrics: Mapping[str, float], config: PaperConfig) -> str | None:
+def refusal(metrics: Mapping[str, float], config: PaperConfig, champion: str) -> str | None:
     """
     Why a model may not answer; ``None`` when it may.
 
     It may not when a figure is missing or not finite, when it is no better than popularity on the
     last slice, or when it is an ablation.
     """
-    ours, popular = (metrics.get(f"test_{name}_ap", math.nan) for name in ("paper", "popularity"))
+    ours, popular = (metrics.get(f"test_{name}_ap", math.nan) for name in (champion, "popularity"))
     broken = sorted(name for name, value in metrics.items() if not math.isfinite(value))
     if broken:
         return f"figures are not finite: {', '.join(broken)}"

@@ -47,6 +47,7 @@ class Model:
         as_of_ms: end of the behaviour it has seen, milliseconds UTC.
         data_seq: last event sequence number it has seen.
         metrics: figures by name, flat; each set has its base rate.
+        champion: which of the models of the run says how likely a purchase is.
     """
 
     version: ModelVersion
@@ -58,6 +59,7 @@ class Model:
     created_at: int
     metrics: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
+    champion: str = "paper"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from ml.features.items import ItemCounters
 from ml.features.pairs import PairFeatures, Window
 from ml.serving.head import Head
 from ml.serving.history import PastEvents, known_events
+from ml.serving.intent import IntentScorer
 from ml.serving.store import read_arrays, read_manifest
 
 Scores = NDArray[np.float64]
@@ -43,6 +44,9 @@ class ServingModel:
         direction:   (V, 128) float32, [item2vec ; graph], each half of length 1; cosine = dot / 2
         category_of: (V,)     int32, position in ``categories``, -1 where unknown
         is_listed:   (V,)     bool, may appear in lists: had events, or is new
+
+    Attributes:
+        intent: the champion for pairs that the person has touched; ``None``: the paper's model.
     """
 
     version: str
@@ -60,6 +64,7 @@ class ServingModel:
     window_days: int
     metrics: dict[str, float]
     index: dict[str, int]
+    intent: IntentScorer | None
 
     @classmethod
     def load(cls, folder: Path | str) -> "ServingModel":
@@ -72,12 +77,18 @@ class ServingModel:
         place = Path(folder)
         manifest = read_manifest(place)
         try:
-            return cls._from(manifest, read_arrays(place))
+            intent = IntentScorer.of(place, manifest.get("champion"))
+            return cls._from(manifest, read_arrays(place), intent)
         except (KeyError, IndexError, TypeError, ValueError) as problem:
             raise ModelBroken(f"the model folder lacks something: {problem}") from problem
 
     @classmethod
-    def _from(cls, manifest: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> "ServingModel":
+    def _from(
+        cls,
+        manifest: dict[str, Any],
+        arrays: dict[str, NDArray[Any]],
+        intent: IntentScorer | None,
+    ) -> "ServingModel":
         item_ids = tuple(arrays["item_ids"].tolist())
         has_price = arrays["price"] > 0
         touched, new = arrays["calibration"].tolist()
@@ -104,6 +115,7 @@ class ServingModel:
             window_days=int(manifest["window_days"]),
             metrics=manifest["metrics"],
             index={item_id: position for position, item_id in enumerate(item_ids)},
+            intent=intent,
         )
 
     def score(
@@ -214,9 +226,12 @@ class ServingModel:
         person = np.zeros(len(rows), np.int64)
         logit = self.head.logits(vector, self.embedding[rows], features.of(person, rows))
         touched = features.is_touched(person, rows)
-        return np.where(
+        chance = np.where(
             touched, self.touched_calibration.apply(logit), self.new_calibration.apply(logit)
         )
+        if self.intent is not None:
+            chance[touched] = self.intent.probability(window, rows[touched], now_ms)
+        return chance
 
     def _popular_share(self) -> Scores:
         grown = np.log1p(self.counters.popularity.astype(np.float64))

@@ -21,8 +21,8 @@ FORMAT = 1
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     """Hash every file of the folder and write the manifest last, so a half folder has none."""
     files = {
-        path.name: sha256(path)
-        for path in sorted(folder.iterdir())
+        path.relative_to(folder).as_posix(): sha256(path)
+        for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(MANIFEST)
     }
     text = json.dumps({**manifest, "format": FORMAT, "files": files}, indent=2, sort_keys=True)
@@ -50,7 +50,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelBroken(f"no readable manifest in the model folder: {problem}") from problem
     for name, digest in wanted.items():
         path = folder / name
-        if Path(name).name != name or not path.is_file():
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
             raise ModelBroken(f"model file {name} is missing")
         if sha256(path) != digest:
             raise ModelBroken(f"model file {name} was changed: its sha256 is not the manifest's")

@@ -69,8 +69,8 @@ def training_figures(
         costs.append((float(size), time.perf_counter() - began))
     for stage, seconds in stages.seconds.items():
         yield Figure(f"stage {stage}", events / max(seconds, 1e-9), "events/s", detail=_s(seconds))
-    size, seconds = costs[-1]
-    yield Figure("whole run, one epoch", size / seconds, "events/s", detail=_s(seconds))
+    whole = costs[-1][1]
+    yield Figure("whole run, one epoch", events / whole, "events/s", detail=_s(whole))
     small = ", ".join(f"{int(n):,} events {_s(cost)}" for n, cost in costs)
     yield Figure("growth exponent", exponent(costs), "", 1.1, Bar.AT_MOST, small)
 

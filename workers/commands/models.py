@@ -34,7 +34,8 @@ def list_(as_json: bool) -> None:
         print_json([asdict(model) for model in found])
         return
     rows = [_row(model, found) for model in found]
-    columns = ("version", "status", "slot", "profile", "made", "AP", "can answer", "reason")
+    columns = ("version", "status", "slot", "profile", "champion", "made", "AP", "can answer")
+    columns += ("reason",)
     console.print(table("Models", columns, rows))
 
 
@@ -75,8 +76,9 @@ def _row(model: Model, found: list[Model]) -> tuple[object, ...]:
         model.status.value,
         model.slot.value,
         model.profile,
+        model.champion,
         made,
-        model.metrics.get("test_paper_ap"),
+        model.metrics.get(f"test_{model.champion}_ap"),
         is_stored(model, found),
         model.reason or "",
     )

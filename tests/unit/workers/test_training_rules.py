@@ -25,7 +25,7 @@ GOOD = {"test_paper_ap": 0.3, "test_popularity_ap": 0.2, "test_base_rate": 0.02}
 
 def test_a_model_better_than_popularity_may_answer() -> None:
     """There is no reason against it."""
-    assert refusal(GOOD, PaperConfig()) is None
+    assert refusal(GOOD, PaperConfig(), "paper") is None
 
 
 @pytest.mark.parametrize(
@@ -39,18 +39,25 @@ def test_a_model_better_than_popularity_may_answer() -> None:
 )
 def test_the_gate_says_why_a_model_may_not_answer(changes: dict[str, float], said: str) -> None:
     """The sentence has the figure in it."""
-    assert said in (refusal({**GOOD, **changes}, PaperConfig()) or "")
+    assert said in (refusal({**GOOD, **changes}, PaperConfig(), "paper") or "")
 
 
 def test_a_missing_figure_is_no_pass() -> None:
     """Where nothing was measured, nothing is better than popularity."""
-    assert refusal({"test_paper_ap": 0.3}, PaperConfig()) is not None
-    assert refusal({}, PaperConfig()) is not None
+    assert refusal({"test_paper_ap": 0.3}, PaperConfig(), "paper") is not None
+    assert refusal({}, PaperConfig(), "paper") is not None
+
+
+def test_the_champion_is_what_is_judged() -> None:
+    """A strong paper model does not save a run whose champion is weak, nor the other way."""
+    figures = {**GOOD, "test_stack_ap": 0.1}
+    assert "0.1000" in (refusal(figures, PaperConfig(), "stack") or "")
+    assert refusal({**figures, "test_stack_ap": 0.4}, PaperConfig(), "stack") is None
 
 
 def test_an_ablation_is_refused_however_good_it_is() -> None:
     """It was made to be compared."""
-    assert "ablation" in (refusal(GOOD, PaperConfig(graph=False)) or "")
+    assert "ablation" in (refusal(GOOD, PaperConfig(graph=False), "paper") or "")
 
 
 def test_options_of_a_run_switch_parts_off() -> None:
