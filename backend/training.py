@@ -1,7 +1,7 @@
 """Runs that train a model: ask for one, see how it goes."""
 
 import uuid
-from typing import Any, Literal
+from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -14,7 +14,7 @@ from backend.parsing import Taken, parsed
 from backend.wiring import clock_ms, graph, parts
 from graph import training_runs
 from graph.domain.ids import RunId
-from graph.domain.models import RunState, TrainingRun
+from graph.domain.models import Profile, RunState, TrainingRun
 from workers.errors import JobsUnavailable
 from workers.intake.schema import KnownId
 
@@ -24,7 +24,10 @@ bp = APIBlueprint("training", __name__, abp_tags=[Tag(name="Training")], abp_sec
 class RunWanted(Taken):
     """Which model to train, and with what left out."""
 
-    profile: Literal["paper"] = "paper"
+    profile: Profile = Field(
+        default=Profile.FUSION,
+        description="`paper`: its model alone; `fusion`: contenders too, and the best one answers",
+    )
     no_attention: StrictBool = Field(default=False, description="ablation: without attention")
     no_graph: StrictBool = Field(default=False, description="ablation: without graph attention")
 

@@ -5,14 +5,13 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from graph import models
 from graph.client import Graph
 from graph.domain.ids import ModelVersion
-from graph.domain.models import NOT_SERVED, Model, ModelStatus, TrainingRun
+from graph.domain.models import NOT_SERVED, Model, ModelStatus, Profile, TrainingRun
 from ml import training
 from ml.config import PaperConfig, Progress
 from ml.delivery import TrainedModel
@@ -62,7 +61,7 @@ def train_and_swap(
         NotEnoughData, TrainingDiverged, GateRefused: the model before stays.
         LeaseLost: somebody else does this run now.
     """
-    config = configured(run.options)
+    config = configured(run)
     give_up_candidates(graph, held)
     pulled = pull(graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS))
     reporter.at(
@@ -99,11 +98,13 @@ def train_and_swap(
     reporter.finish(version, {"metrics": trained.metrics})
 
 
-def configured(options: Mapping[str, Any]) -> PaperConfig:
-    """The run's options as hyper-parameters: two switches, and numbers for small worlds."""
+def configured(run: TrainingRun) -> PaperConfig:
+    """The run's profile and options as hyper-parameters: switches, and numbers for small worlds."""
+    options = run.options
     known = {field.name for field in fields(PaperConfig)}
     return replace(
         PaperConfig(**{name: value for name, value in options.items() if name in known}),
+        contenders=run.profile != Profile.PAPER,
         attention=not options.get("no_attention", False),
         graph=not options.get("no_graph", False),
     )
@@ -115,7 +116,7 @@ def is_up_to_date(live: Model, run: TrainingRun, pulled: Pulled) -> bool:
         not run.options.get("force", False)
         and live.profile == run.profile
         and live.data_seq == pulled.data_seq
-        and not is_ablation(configured(run.options))
+        and not is_ablation(configured(run))
     )
 
 

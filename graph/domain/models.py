@@ -20,6 +20,13 @@ class Slot(StrEnum):
         return Slot.GREEN if self is Slot.BLUE else Slot.BLUE
 
 
+class Profile(StrEnum):
+    """What a run trains: the paper's model alone, or also models that compete with it."""
+
+    PAPER = "paper"
+    FUSION = "fusion"
+
+
 class ModelStatus(StrEnum):
     """Where a model stands in its life."""
 

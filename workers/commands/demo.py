@@ -17,7 +17,7 @@ import click
 from graph import counts, items, models
 from graph.client import Graph
 from graph.domain.ids import ItemId
-from graph.domain.models import TrainingRun
+from graph.domain.models import Profile, TrainingRun
 from graph.server.process import LEASH
 from graph.settings import GraphSettings
 from workers import logs
@@ -98,7 +98,7 @@ def demo(once: bool, household: str, campaign: str) -> None:
 def _fill_and_train(graph: Graph, times: Times) -> None:
     with times.step("import", "Real data: the Complete Journey, 1,469,307 transactions"):
         click.get_current_context().invoke(complete_journey)
-    with times.step("training", "Training the paper's model on the graph"):
+    with times.step("training", "Training the paper's model and its contenders on the graph"):
         run = train(graph)
     print_run(run)
 
@@ -111,7 +111,7 @@ def train(graph: Graph) -> TrainingRun:
         if time.monotonic() > deadline:
             raise NoTrainingWorker("the training worker did not come up; its log says why")
         time.sleep(1.0)
-    run, _ = request(graph, jobs, profile="paper", options={})
+    run, _ = request(graph, jobs, profile=Profile.FUSION, options={})
     return watch(graph, run)
 
 

@@ -15,6 +15,18 @@ from workers.errors import ModelUnusable
 from workers.leases import now_ms
 from workers.settings import JobSettings
 
+COLUMNS = (
+    "version",
+    "status",
+    "slot",
+    "profile",
+    "champion",
+    "made",
+    "AP",
+    "can answer",
+    "reason",
+)
+
 
 @click.group()
 def models() -> None:
@@ -34,9 +46,7 @@ def list_(as_json: bool) -> None:
         print_json([asdict(model) for model in found])
         return
     rows = [_row(model, found) for model in found]
-    columns = ("version", "status", "slot", "profile", "champion", "made", "AP", "can answer")
-    columns += ("reason",)
-    console.print(table("Models", columns, rows))
+    console.print(table("Models", COLUMNS, rows))
 
 
 @models.command()

@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from graph import leases
 from graph.client import Graph
+from graph.domain.models import Profile
 from graph.errors import GraphUnavailable
 from graph.leases import Lease
 from workers import logs
@@ -51,7 +52,7 @@ def bells(graph: Graph, jobs: Jobs, settings: ScheduleSettings) -> list[Bell]:
     """The timetable, wired to the queue."""
 
     def retrain() -> None:
-        run, is_new = request(graph, jobs, profile="paper", options={})
+        run, is_new = request(graph, jobs, profile=Profile.FUSION, options={})
         log.info("retrain_asked", run_id=run.run_id, is_new=is_new)
 
     def refresh() -> None:

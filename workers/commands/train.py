@@ -11,7 +11,7 @@ from rich.progress import Progress, TaskID
 from rich.table import Table
 
 from graph.client import Graph
-from graph.domain.models import TrainingRun
+from graph.domain.models import Profile, TrainingRun
 from graph.settings import GraphSettings
 from workers.commands.output import bar, console, print_json, table
 from workers.errors import NoTrainingWorker
@@ -31,6 +31,7 @@ FIGURES = {
     "threshold": "threshold",
 }
 MODELS = {
+    "boosted": "boosted trees on counters",
     "paper": "LSTM-ATT-GNN (paper)",
     "logistic": "logistic regression",
     "popularity": "popularity",
@@ -38,7 +39,13 @@ MODELS = {
 
 
 @click.command()
-@click.option("--profile", type=click.Choice(["paper"]), default="paper", show_default=True)
+@click.option(
+    "--profile",
+    type=click.Choice([*Profile]),
+    default=Profile.FUSION,
+    show_default=True,
+    help="paper: its model alone; fusion: with contenders, and the best one answers.",
+)
 @click.option("--no-attention", is_flag=True, help="Ablation: the last state in its place.")
 @click.option("--no-graph", is_flag=True, help="Ablation: without graph embeddings.")
 @click.option("--force", is_flag=True, help="Also when there are no new events.")

@@ -60,23 +60,35 @@ def test_an_ablation_is_refused_however_good_it_is() -> None:
     assert "ablation" in (refusal(GOOD, PaperConfig(graph=False), "paper") or "")
 
 
+def asked(profile: str = "fusion", **options: Any) -> TrainingRun:
+    """A run that has just been asked for."""
+    return TrainingRun(
+        run_id=RunId("t-00000000abcdef12"),
+        state=RunState.RUNNING,
+        profile=profile,
+        stage="pull",
+        progress=0.0,
+        requested_at=0,
+        options=options,
+    )
+
+
 def test_options_of_a_run_switch_parts_off() -> None:
     """As the API and the command line say them; what is no hyper-parameter is passed over."""
-    config = configured({"no_attention": True, "force": True, "max_epochs": 3})
+    config = configured(asked(no_attention=True, force=True, max_epochs=3))
     assert (config.attention, config.graph, config.max_epochs) == (False, True, 3)
-    assert configured({}) == PaperConfig()
+    assert configured(asked()) == PaperConfig()
+
+
+def test_the_papers_profile_trains_its_model_alone() -> None:
+    """Nothing competes with it, so it answers itself."""
+    assert not configured(asked("paper")).contenders
+    assert configured(asked("fusion")).contenders
 
 
 def test_every_try_of_a_run_has_a_version_of_its_own() -> None:
     """So a half-written model is never taken for a whole one."""
-    run = TrainingRun(
-        run_id=RunId("t-00000000abcdef12"),
-        state=RunState.RUNNING,
-        profile="paper",
-        stage="pull",
-        progress=0.0,
-        requested_at=0,
-    )
+    run = asked()
 
     class Seen:
         data_seq = 42
