@@ -38,11 +38,11 @@ class PaperConfig:
     heads: int = 2
     steps: int = 50
     neighbours: int = 20
-    dropout: float = 0.25
+    dropout: float = 0.1
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
-    batch_people: int = 256
-    max_epochs: int = 20
+    batch_people: int = 64
+    max_epochs: int = 14
     patience: int = 5
     window_days: int = 60
     horizon_days: int = 7
