@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from ml.evaluation.metrics import best_threshold, summary
 from ml.evaluation.records import Figure
 
+GROUP = "pool A3, 1:1"
+"""Name of the group of a study that holds its rows at 1:1."""
+
 DRAWS = 20
 FIGURES = ("f1", "auc", "precision", "recall", "ap", "base_rate")
 

@@ -92,8 +92,34 @@ class Study:
     seconds: float = 0.0
     peak_mb: float = 0.0
 
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "Study":
+        """The inverse of ``to_dict``."""
+        simple = ("name", "title", "protocol", "cases", "base_rate", "notes", "seconds", "peak_mb")
+        return cls(
+            **{name: plain[name] for name in simple},
+            rows=[_row(one) for one in plain["rows"]],
+            gains=[_gain(one) for one in plain["gains"]],
+            ablation=[_gain(one) for one in plain["ablation"]],
+            groups={name: [_row(one) for one in rows] for name, rows in plain["groups"].items()},
+            curves=[Curve(**one) for one in plain["curves"]],
+            goals=[
+                Goal(**{name: value for name, value in one.items() if name != "holds"})
+                for one in plain["goals"]
+            ],
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         plain = asdict(self)
         plain["goals"] = [asdict(goal) | {"holds": goal.holds} for goal in self.goals]
         return plain
+
+
+def _row(plain: dict[str, Any]) -> Row:
+    figures = {name: Figure(**one) for name, one in plain["figures"].items()}
+    return Row(**(plain | {"figures": figures}))
+
+
+def _gain(plain: dict[str, Any]) -> Gain:
+    return Gain(**(plain | {"interval": Interval(**plain["interval"])}))

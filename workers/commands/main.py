@@ -72,6 +72,11 @@ COMMANDS: dict[str, Entry] = {
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."
     ),
     "train": Entry("workers.commands.train:train", "Train on the graph and follow the run."),
+    "evaluate": Entry(
+        "workers.commands.evaluate:evaluate",
+        "Measure the models on public data and write a report.",
+        needs_services=False,
+    ),
     "models": Entry("workers.commands.models:models", "List the models, or make one answer."),
     "scheduler": Entry(
         "workers.commands.scheduler:scheduler", "Ring the bell for the periodic jobs."

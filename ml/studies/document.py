@@ -1,0 +1,202 @@
+"""``docs/evaluation.md``: the paper's table beside ours, then a table per study."""
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+
+from ml.evaluation.balanced import GROUP as BALANCED
+from ml.evaluation.records import Figure, Gain, Row, Study
+from ml.studies.paper import PAPER, claims, why_they_differ
+from ml.studies.report import cell, gain_text, goal_text, short
+from ml.studies.tables import markdown
+
+HEADLINE = ("ap", "auc", "log_loss", "recall@20", "mrr@20", "recall@10", "ndcg@10", "f1")
+
+
+INTRODUCTION = (
+    "Written by `shopgraph evaluate --document FOLDER` from the studies in a folder; every number "
+    "comes from them. In brackets stand 95 % bootstrap intervals over people (over sessions where "
+    "there are none), after ± the deviation between seeds; differences are paired, and one is "
+    "called significant when its interval leaves 0 out."
+)
+
+BOTH_VIEWS = (
+    "Only the view at 1:1 may stand beside the paper's numbers; the natural rate is what a shop "
+    "lives with. F1 is given with its base rate in both."
+)
+
+
+def document(studies: Sequence[Study]) -> str:
+    """The whole page; whatever studies there are, it says what they show and no more."""
+    return "\n".join(_lines(studies)).rstrip() + "\n"
+
+
+def _lines(studies: Sequence[Study]) -> Iterator[str]:
+    yield "# Evaluation"
+    yield ""
+    yield from _wrapped(INTRODUCTION)
+    yield from _paper(studies)
+    yield from _goals(studies)
+    yield from _cold(studies)
+    yield from _gains(
+        "What each part is worth",
+        "The whole model over the same model without one part.",
+        [(study, gain) for study in studies for gain in study.ablation],
+    )
+    yield from _gains(
+        "Promotion and time",
+        "The same model with and without the columns on promotion.",
+        [(s, gain) for s in studies for gain in (*s.gains, *s.ablation) if _is_promotion(gain)],
+    )
+    for study in studies:
+        yield from _study(study)
+
+
+def _paper(studies: Sequence[Study]) -> Iterator[str]:
+    yield "## The paper's table beside ours"
+    yield ""
+    yield from _wrapped(BOTH_VIEWS)
+    rows = []
+    study = next((one for one in studies if one.name == "alibaba"), None)
+    for one in PAPER:
+        natural = _find(study.rows, one.ours) if study else None
+        even = _find(study.groups.get(BALANCED, []), one.ours) if study else None
+        rows.append(
+            [
+                one.model,
+                *(_plain(value) for value in (one.precision, one.recall, one.f1, one.auc)),
+                "" if one.implied_share is None else f"{one.implied_share:.0%}",
+                *(_of(even, name) for name in ("precision", "recall", "f1", "auc", "base_rate")),
+                *(_of(natural, name) for name in ("f1", "ap", "auc", "base_rate")),
+            ]
+        )
+    head = ["model", *("paper P", "R", "F1", "AUC", "positives implied")]
+    head += [*("ours at 1:1: P", "R", "F1", "AUC", "base rate")]
+    head += [*("natural rate: F1", "AP", "AUC", "base rate")]
+    yield from markdown(head, rows)
+    for paragraph in why_they_differ():
+        yield from _wrapped(paragraph)
+    yield "### Which of its claims hold here"
+    yield ""
+    yield from markdown(["claim", "here"], claims(studies))
+
+
+def _goals(studies: Iterable[Study]) -> Iterator[str]:
+    rows = [
+        [study.name, goal.what, short(goal.value), goal_text(goal), "yes" if goal.holds else "no"]
+        for study in studies
+        for goal in study.goals
+    ]
+    if rows:
+        yield "## Goals"
+        yield ""
+        yield from markdown(["study", "goal", "value", "bar", "holds"], rows)
+
+
+def _cold(studies: Iterable[Study]) -> Iterator[str]:
+    found = [study for study in studies if study.name.startswith("cold")]
+    if not found:
+        return
+    yield "## Cold start"
+    yield ""
+    for study in found:
+        figure = _headline(next(iter(study.groups.values()), study.rows))[:1]
+        yield f"{study.title}; {', '.join(figure)} at each number of events."
+        yield ""
+        yield from _by_group(study, figure[0] if figure else "")
+
+
+def _by_group(study: Study, figure: str) -> Iterator[str]:
+    names = list(dict.fromkeys(row.model for rows in study.groups.values() for row in rows))
+    yield from markdown(
+        ["model", *study.groups],
+        [
+            [name, *(_of(_find(rows, (name,)), figure) for rows in study.groups.values())]
+            for name in names
+        ],
+    )
+
+
+def _gains(title: str, what: str, found: Sequence[tuple[Study, Gain]]) -> Iterator[str]:
+    if not found:
+        return
+    yield f"## {title}"
+    yield ""
+    yield what
+    yield ""
+    yield from _gain_table(found)
+
+
+def _gain_table(found: Iterable[tuple[Study, Gain]]) -> Iterator[str]:
+    rows = [
+        [study.name, gain.ours, gain.theirs, gain.figure, gain_text(gain), _verdict(gain)]
+        for study, gain in found
+    ]
+    yield from markdown(["study", "model", "over", "figure", "difference", "significant"], rows)
+
+
+def _study(study: Study) -> Iterator[str]:
+    yield f"## {study.title}"
+    yield ""
+    base = "" if study.base_rate is None else f", base rate {study.base_rate:.4f}"
+    command = f"`shopgraph evaluate {study.name}`"
+    yield from _wrapped(f"{command}: {study.cases:,} cases{base}. {study.protocol}")
+    yield from _rows_table(study.rows)
+    if study.gains:
+        yield from _gain_table((study, gain) for gain in study.gains)
+    if study.groups and not study.name.startswith("cold"):
+        for figure in _headline(next(iter(study.groups.values())))[:1]:
+            yield f"{figure} by group:"
+            yield ""
+            yield from _by_group(study, figure)
+    for note in study.notes:
+        yield f"- {note}"
+    if study.notes:
+        yield ""
+
+
+def _rows_table(rows: Sequence[Row]) -> Iterator[str]:
+    names = list(dict.fromkeys(name for row in rows for name in row.figures))
+    yield from markdown(
+        ["model", *names, "seeds", "seconds", "peak MiB"],
+        [
+            [
+                row.model if not row.note else f"{row.model} ({row.note})",
+                *(cell(row.figures.get(name)) for name in names),
+                str(row.seeds),
+                f"{row.seconds:.1f}",
+                f"{row.peak_mb:.0f}",
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _headline(rows: Sequence[Row]) -> list[str]:
+    found = [name for name in HEADLINE if any(name in row.figures for row in rows)]
+    return found or list(dict.fromkeys(name for row in rows for name in row.figures))
+
+
+def _find(rows: Sequence[Row], names: Sequence[str]) -> Row | None:
+    return next((row for row in rows if row.model in names), None)
+
+
+def _of(row: Row | None, name: str) -> str:
+    figure: Figure | None = None if row is None else row.figures.get(name)
+    return cell(figure)
+
+
+def _wrapped(paragraph: str) -> Iterator[str]:
+    yield from textwrap.wrap(paragraph, 100, break_long_words=False, break_on_hyphens=False)
+    yield ""
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _verdict(gain: Gain) -> str:
+    return "yes" if gain.interval.is_significant else "no"
+
+
+def _is_promotion(gain: Gain) -> bool:
+    return "promotion" in gain.theirs or "promotion" in gain.ours
