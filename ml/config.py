@@ -17,6 +17,7 @@ class PaperConfig:
         graph: off means no graph embedding on either side.
         contenders: whether models on counters compete with the paper's for saying how likely a
             purchase is; the champion of the validation pairs answers.
+        stack_networks, stack_steps: small networks in the stack, and the fewest steps of each.
         window_days: history that pools and features see before a cutoff.
         horizon_days: length of the label window after a cutoff.
         train_cutoffs, validation_cutoffs, test_cutoffs: most cutoffs used per part, the latest
@@ -34,6 +35,8 @@ class PaperConfig:
     attention: bool = True
     graph: bool = True
     contenders: bool = True
+    stack_networks: int = 3
+    stack_steps: int = 800
     dim: int = 64
     heads: int = 2
     steps: int = 50

@@ -5,10 +5,10 @@ All of them see the same pairs as the paper's model: they learn from the trainin
 pairs, stop on the next slice, and are scored on the same questions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol
 
 import numpy as np
 import structlog
@@ -18,27 +18,50 @@ from ml.calibration import Platt
 from ml.config import PaperConfig
 from ml.dataset import Interactions
 from ml.evaluation.pools import Pool
-from ml.intent.boosted import Boosted
 from ml.intent.counters import counter_table
-from ml.intent.table import Classifier, Table
+from ml.intent.fit_stack import StackSettings, fit_stack
+from ml.intent.table import Table
+from ml.intent.trees import Trees, TreeSettings
 from ml.parts import Parts
 
 log = structlog.get_logger(__name__)
 
 
-class Contender(Classifier, Protocol):
-    """A classifier that can be put into a model folder and answers from there without torch."""
+class Contender(Protocol):
+    """A fitted model that can be put into a folder and answers from there without torch."""
+
+    def logits(self, table: Table) -> NDArray[np.float64]:
+        """(P,) log-odds at the natural rate; always finite."""
 
     def save(self, folder: Path) -> None:
-        """Write what ``load`` reads."""
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what ``save`` wrote."""
+        """Write what ``load`` of its class reads."""
 
 
-CONTENDERS: dict[str, Callable[[int], Contender]] = {"boosted": lambda seed: Boosted(seed=seed)}
-"""Makes an untrained model from a seed."""
+Fit = Callable[[Table, Table, NDArray[np.int32], PaperConfig], Contender]
+"""Learns from a table, stops on the next one; is told the items' categories."""
+
+
+def _boosted(learn: Table, stop: Table, _: NDArray[np.int32], config: PaperConfig) -> Contender:
+    trees = Trees(seed=config.seed, settings=TreeSettings(rounds=MOST_ROUNDS))
+    trees.fit(learn, validation=stop)
+    return trees
+
+
+def _stack(learn: Table, stop: Table, kinds: NDArray[np.int32], config: PaperConfig) -> Contender:
+    how = StackSettings(
+        networks=config.stack_networks,
+        tree=TreeSettings(rounds=MOST_ROUNDS),
+        least_steps=config.stack_steps,
+    )
+    return fit_stack(learn, validation=stop, kinds=kinds, settings=how, seed=config.seed)
+
+
+MOST_ROUNDS = 400
+
+CONTENDERS: dict[str, Fit] = {"boosted": _boosted, "stack": _stack}
+
+BLENDS = {"stack": ("boosted",)}
+"""A blend must beat its parts, since it costs as much as all of them."""
 
 
 def questions(data: Interactions, pool: Pool, config: PaperConfig) -> Table:
@@ -62,11 +85,18 @@ def questions(data: Interactions, pool: Pool, config: PaperConfig) -> Table:
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """A contender that won, and the line that makes chances of its log-odds."""
+    """
+    A contender that won.
+
+    Attributes:
+        calibration: the line that makes chances of its log-odds.
+        item_ids: the items in the order of training; a network knows them by position.
+    """
 
     name: str
     model: Contender
     calibration: Platt
+    item_ids: Sequence[str]
 
 
 class Contenders:
@@ -81,10 +111,8 @@ class Contenders:
     def fit(self, parts: Parts) -> None:
         """Learn from the touched pairs of the training part."""
         learn, stop = self._joined(parts.train), self._joined(parts.stop)
-        for name, make in CONTENDERS.items():
-            model = make(self._config.seed)
-            model.fit(learn, validation=stop)
-            self.fitted[name] = model
+        for name, fit in CONTENDERS.items():
+            self.fitted[name] = fit(learn, stop, self._data.catalogue.category, self._config)
             log.info("contender_fitted", model=name, pairs=len(learn))
 
     def logits(self, pools: list[Pool]) -> dict[str, NDArray[np.float64]]:
@@ -100,7 +128,8 @@ class Contenders:
         """The named one with its calibration; ``None`` when the paper's model has won."""
         if name not in self.fitted:
             return None
-        return Champion(name, self.fitted[name], calibrations[name])
+        ids = self._data.catalogue.item_ids
+        return Champion(name, self.fitted[name], calibrations[name], ids)
 
     def _joined(self, pools: list[Pool]) -> Table:
         touched = [pool.take(pool.touched) for pool in pools]

@@ -125,7 +125,15 @@ def _export_champion(
     folder.mkdir(exist_ok=True)
     champion.model.save(folder)
     side = item_side(data, now_ms, config.window_days)
-    np.savez(folder / intent.SIDE, allow_pickle=False, **side.arrays())
+    row = {item_id: place for place, item_id in enumerate(champion.item_ids)}
+    known = np.array([row.get(one, -1) for one in data.catalogue.item_ids], np.int32)
+    np.savez(
+        folder / intent.SIDE,
+        allow_pickle=False,
+        item_ids=np.array(champion.item_ids, np.str_),
+        trained_row=known,
+        **side.arrays(),
+    )
 
 
 def _named(champion: Champion | None) -> dict[str, Any] | None:
@@ -183,8 +191,14 @@ def load_fitted(folder: Path, data: Interactions) -> Fitted:
         touched=Platt(*touched),
         new=Platt(*new),
         metrics=manifest["metrics"],
-        champion=Champion(said["name"], won.model, won.calibration) if said and won else None,
+        champion=_champion(said, won),
     )
+
+
+def _champion(said: dict[str, Any] | None, won: intent.IntentScorer | None) -> Champion | None:
+    if said is None or won is None:
+        return None
+    return Champion(said["name"], won.model, won.calibration, won.item_ids)
 
 
 def listed(data: Interactions, now_ms: int) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ml.calibration import Platt
 from ml.config import PaperConfig
-from ml.contenders import Contenders
+from ml.contenders import BLENDS, Contenders
 from ml.evaluation.champion import choose
 from ml.evaluation.comparison import Comparison, Logits, compare
 from ml.evaluation.pools import Pool
@@ -71,6 +71,7 @@ def _champion(pool: Pool, logits: dict[str, NDArray[np.float64]], config: PaperC
         pool.user,
         logits,
         INCUMBENT,
+        parts=BLENDS,
         draws=config.bootstrap_draws,
         rng=np.random.default_rng(config.seed),
     )

@@ -21,12 +21,15 @@ SMALL = {
     "step_days": 3,
     "learning_rate": 5e-3,
     "batch_people": 8,
+    "dropout": 0.25,
     "max_epochs": 4,
     "item2vec_epochs": 3,
     "bootstrap_draws": 20,
     "similar_min_events": 1,
     "similar_count": 5,
     "threads": 1,
+    "stack_networks": 1,
+    "stack_steps": 50,
 }
 """Hyper-parameters under which the shop is learned in seconds."""
 

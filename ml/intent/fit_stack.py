@@ -21,6 +21,7 @@ class StackSettings:
     What is put together.
 
     Attributes:
+        epochs, least_steps: how long each network learns, whichever is longer.
         share: the networks' part in the logit; ``None`` chooses it on validation (half without).
     """
 
@@ -29,6 +30,7 @@ class StackSettings:
     share: float | None = None
     tree: TreeSettings = field(default_factory=TreeSettings)
     epochs: int = 2
+    least_steps: int = 800
 
 
 def fit_stack(
@@ -55,10 +57,10 @@ def fit_stack(
         # Torch is large and slow to load, and a stack of trees alone does without it.
         from ml.intent.mlp import Inputs, MlpSettings, train
 
+        network = MlpSettings(epochs=how.epochs, least_steps=how.least_steps)
         inputs = Inputs.of(table, kinds, np.random.default_rng(seed))
         networks = [
-            train(inputs, seed=seed + 1000 * k, settings=MlpSettings(epochs=how.epochs))
-            for k in range(how.networks)
+            train(inputs, seed=seed + 1000 * k, settings=network) for k in range(how.networks)
         ]
     stack = Stack(names=table.names, trees=trees, networks=networks, share=0.5 if networks else 0.0)
     if not networks or (how.share is None and validation is None):

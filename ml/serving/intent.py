@@ -10,25 +10,34 @@ from numpy.typing import NDArray
 from ml.calibration import Platt
 from ml.errors import ModelBroken
 from ml.features.pairs import Window
-from ml.intent.boosted import Boosted
 from ml.intent.counters import COUNTERS, pair_columns
 from ml.intent.item_side import ItemSide
+from ml.intent.stack import Stack
 from ml.intent.table import Table
+from ml.intent.trees import Trees
 
 FOLDER = "intent"
 SIDE = "items.npz"
 
-STORED = {"boosted": Boosted}
+STORED: dict[str, type[Trees] | type[Stack]] = {"boosted": Trees, "stack": Stack}
 """Champions that answer from a folder, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentScorer:
-    """Says for pairs that a person has touched how likely a purchase is within the horizon."""
+    """
+    Says for pairs that a person has touched how likely a purchase is within the horizon.
 
-    model: Any
+    Attributes:
+        item_ids: the items in the order of training.
+        trained_row: (V,) where each item of today's catalogue stands there; -1 for later ones.
+    """
+
+    model: Trees | Stack
     side: ItemSide
     calibration: Platt
+    item_ids: tuple[str, ...]
+    trained_row: NDArray[np.int32]
 
     @classmethod
     def of(cls, folder: Path, champion: dict[str, Any] | None) -> "IntentScorer | None":
@@ -49,10 +58,12 @@ class IntentScorer:
         try:
             with np.load(place / SIDE, allow_pickle=False) as arrays:
                 side = ItemSide.from_arrays(arrays)
+                item_ids, row = tuple(arrays["item_ids"].tolist()), arrays["trained_row"]
             model = STORED[champion["name"]].load(place)
         except (OSError, ValueError, KeyError) as problem:
             raise ModelBroken(f"the champion cannot be read: {problem}") from problem
-        return cls(model, side, Platt(champion["slope"], champion["intercept"]))
+        line = Platt(champion["slope"], champion["intercept"])
+        return cls(model, side, line, item_ids, row)
 
     def probability(self, window: Window, rows: NDArray[Any], now_ms: int) -> NDArray[np.float64]:
         """
@@ -66,7 +77,7 @@ class IntentScorer:
         table = Table(
             cutoff=np.full(len(rows), now_ms, np.int64),
             user=person,
-            item=item,
+            item=self.trained_row[item],
             label=np.zeros(len(rows), bool),
             weight=np.ones(len(rows), np.float32),
             values=pair_columns(window, self.side, person, item, moment=now_ms),

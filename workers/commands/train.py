@@ -31,6 +31,7 @@ FIGURES = {
     "threshold": "threshold",
 }
 MODELS = {
+    "stack": "trees and small networks",
     "boosted": "boosted trees on counters",
     "paper": "LSTM-ATT-GNN (paper)",
     "logistic": "logistic regression",

@@ -60,12 +60,15 @@ def small() -> PaperConfig:
         step_days=3,
         learning_rate=5e-3,
         batch_people=8,
+        dropout=0.25,
         max_epochs=6,
         item2vec_epochs=10,
         bootstrap_draws=20,
         similar_min_events=1,
         similar_count=5,
         threads=1,
+        stack_networks=1,
+        stack_steps=50,
     )
 
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ml.contenders import Contenders, questions
+from ml.contenders import CONTENDERS, Contenders, questions
+from ml.dataset import Catalogue, Interactions
 from ml.delivery import refresh
 from ml.errors import ModelBroken
 from ml.evaluation.pools import Pool, moment, touched_pool
@@ -23,16 +24,16 @@ def parts(world, small) -> Parts:
     return split_into_parts(world, cutoffs(time_split(world), small), small, lambda share: None)
 
 
-@pytest.fixture(scope="module")
-def won(world, small, tmp_path_factory):
+@pytest.fixture(scope="module", params=sorted(CONTENDERS))
+def won(request, world, small, tmp_path_factory):
     """A run in which a contender is put to work, whatever the chance of so small a shop says."""
     from ml import judging
 
     folder = tmp_path_factory.mktemp("won") / "v1"
     patch = pytest.MonkeyPatch()
-    patch.setattr(judging, "_champion", lambda pool, logits, config: "boosted")
+    patch.setattr(judging, "_champion", lambda pool, logits, config: request.param)
     try:
-        return train(world, small, folder=folder, version="v1")
+        return train(world, replace(small, max_epochs=1), folder=folder, version="v1")
     finally:
         patch.undo()
 
@@ -65,7 +66,7 @@ def test_without_contenders_the_papers_model_answers(world, small, tmp_path):
 
 def test_every_contender_stands_in_the_report(trained):
     report = trained[0].report["test"]
-    assert report["boosted"]["pairs"] == report["paper"]["pairs"]
+    assert all(report[name]["pairs"] == report["paper"]["pairs"] for name in CONTENDERS)
     assert trained[0].champion in report
 
 
@@ -81,7 +82,7 @@ def history_of(world, user: int) -> History:
 
 def test_the_shop_gets_the_chance_that_training_computed(world, small, won):
     """Counters of one person from their own history, equal to those of everybody at once."""
-    assert won.champion == "boosted"
+    assert won.champion in CONTENDERS
     pool = touched_pool(moment(world, world.end_ms, small))
     champion = load_fitted(won.folder, world).champion
     table = questions(world, pool, small)
@@ -105,7 +106,7 @@ def test_what_a_person_never_touched_is_answered_by_the_papers_model(world, won)
 
 def test_a_refresh_keeps_the_champion(world, won, tmp_path):
     renewed = refresh(won.folder, world, target=tmp_path / "v1-r1", version="v1-r1")
-    assert renewed.champion == "boosted"
+    assert renewed.champion == won.champion
     assert ServingModel.load(renewed.folder).intent is not None
 
 
@@ -113,10 +114,35 @@ def test_a_damaged_champion_is_not_served(won, tmp_path):
     import shutil
 
     folder = shutil.copytree(won.folder, tmp_path / "copy")
-    for path in (folder / FOLDER).iterdir():
+    for path in (path for path in (folder / FOLDER).rglob("*") if path.is_file()):
         path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(ModelBroken, match="was changed"):
         ServingModel.load(folder)
+
+
+def test_items_that_came_after_training_are_nobody_to_the_champion(world, won, tmp_path):
+    """Positions in a new catalogue must not be taken for those of training."""
+    turned = world.catalogue.item_ids[::-1]
+    renewed = Interactions.of(
+        user=world.user,
+        item=len(turned) - 1 - world.item,
+        code=world.code,
+        ts=world.ts,
+        price=world.price,
+        user_ids=world.user_ids,
+        catalogue=Catalogue.of(
+            [*turned, "item-new"],
+            categories=[f"colour/{(len(turned) - 1 - row) % 2}" for row in range(len(turned) + 1)],
+        ),
+    )
+    refresh(won.folder, renewed, target=tmp_path / "turned", version="v2")
+    before, after = ServingModel.load(won.folder), ServingModel.load(tmp_path / "turned")
+    assert after.intent.trained_row.tolist() == [*range(len(turned) - 1, -1, -1), -1]
+    vector, history = won.user_vectors[0], history_of(world, 0)
+    items = sorted(set(history.item_ids))
+    wanted = before.score(vector, history, now_ms=world.end_ms, items=items)
+    found = after.score(vector, history, now_ms=world.end_ms, items=items)
+    assert np.abs(found - wanted).max() < 1e-5
 
 
 def test_an_unknown_champion_is_refused_by_name(tmp_path):

@@ -33,7 +33,7 @@ def test_the_checkerboard_is_learned(trained):
 def test_every_model_is_measured_on_the_same_pairs(trained):
     model, _, _ = trained
     for part in model.report.values():
-        assert set(part) == {"paper", "popularity", "logistic", "boosted"}
+        assert set(part) == {"paper", "popularity", "logistic", "boosted", "stack"}
         assert len({(row["pairs"], row["base_rate"]) for row in part.values()}) == 1
     assert model.metrics["test_paper_ap"] == model.report["test"]["paper"]["ap"]
     assert model.metrics["test_base_rate"] == model.report["test"]["paper"]["base_rate"]
