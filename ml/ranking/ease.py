@@ -72,14 +72,14 @@ def solve(gram: NDArray[np.float32], ridge: float) -> NDArray[np.float32]:
     inverse, failed = (factor, failed) if failed else spotri(factor, lower=1, overwrite_c=1)
     if failed:
         raise ValueError(f"ridge {ridge:g} is too small for these data")
-    _mirror(inverse)
+    mirror(inverse)
     table: NDArray[np.float32] = np.ascontiguousarray(inverse.T)
     table /= -np.diag(inverse).copy()
     np.fill_diagonal(table, 0)
     return table
 
 
-def _mirror(square: NDArray[np.float32], block: int = 512) -> None:
+def mirror(square: NDArray[np.float32], block: int = 512) -> None:
     """Copy the lower triangle into the upper one, block by block."""
     n = len(square)
     for begin in range(0, n, block):
