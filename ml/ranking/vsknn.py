@@ -141,9 +141,7 @@ def spread(begin: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int
     return np.arange(end[-1] if len(end) else 0) + np.repeat(begin - end + count, count)
 
 
-def best_of_each(
-    row: NDArray[np.int64], value: NDArray[np.float32], k: int
-) -> NDArray[np.int64]:
+def best_of_each(row: NDArray[np.int64], value: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     """Positions of the k largest values of each row; rows ascend in and out."""
     count = np.bincount(row, minlength=1)
     crowded = count[row] > k
