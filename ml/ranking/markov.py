@@ -47,7 +47,7 @@ class Markov:
     def fit(self, past: Sequences) -> None:
         """Count transitions; raises ``NotEnoughData`` without events."""
         self._popularity = popularity(past)
-        table = _transitions(past, self._steps, self._weight(past))
+        table = transitions(past, self._steps, self._weight(past))
         if self._backward:
             table = table + np.float32(self._backward) * table.T
         count = np.maximum(np.bincount(past.item, minlength=past.n_items), 1)
@@ -69,8 +69,15 @@ class Markov:
         return np.exp2(-age).astype(np.float32)
 
 
-def _transitions(past: Sequences, steps: int, weight: NDArray[np.float32]) -> csr_array:
-    """(V, V) summed weights of the pairs (earlier, later); an item never follows itself."""
+def transitions(
+    past: Sequences, steps: int, weight: NDArray[np.float32] | None = None
+) -> csr_array:
+    """
+    (V, V) float32, summed ``1 / gap`` of the pairs (earlier, later) up to ``steps`` apart.
+
+    An item never follows itself; ``weight`` (S,) is of each sequence, 1 by default.
+    """
+    weight = np.ones(len(past), np.float32) if weight is None else weight
     before, after, value = [], [], []
     for gap in range(1, steps + 1):
         owner = past.owner

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ml.errors import NotEnoughData
+from ml.ranking.causal_attention import CausalAttention, CausalAttentionConfig
 from ml.ranking.ease import EASE
 from ml.ranking.factors import ALS, BPR
 from ml.ranking.history import OwnHistory
@@ -32,6 +33,9 @@ RANKERS = {
     "als": lambda: ALS(factors=2, regularisation=1.0, seed=3),
     "bpr": lambda: BPR(factors=8, seed=3),
     "lightgcn": lambda: LightGCN(LightGCNConfig(dim=8, batch=64, negatives=8), seed=3),
+    "causal attention": lambda: CausalAttention(
+        CausalAttentionConfig(dim=16, layers=1, epochs=60, batch=16, negatives=8, dropout=0), seed=3
+    ),
 }
 """Every ranker, with small settings; add yours here."""
 
@@ -41,7 +45,7 @@ IMPERSONAL = {"popular", "popular lately", "history"}
 BY_ORDER = {"popular lately", "co-visits"}
 """They are told that sequences lie in order of time, so that order matters to them."""
 
-BY_CHANCE = {"als", "bpr", "lightgcn"}
+BY_CHANCE = {"als", "bpr", "causal attention", "lightgcn"}
 """They begin with random numbers, which fall to others when the sequences are mixed."""
 
 
