@@ -87,6 +87,8 @@ def rank_cases(model: Ranker, cases: Cases, *, top: int = 20, block: int = BLOCK
     ranks, tops = [], []
     for rows in cases.blocks(block):
         scores = model.scores(cases.prefixes.take(rows))
+        if scores.shape != (len(rows), cases.prefixes.n_items):
+            raise ValueError("the whole catalogue must be scored, nothing sampled")
         if not np.isfinite(scores).all():
             raise ValueError("scores must be finite")
         if cases.seen is not None:
