@@ -88,7 +88,8 @@ class _Line:
             raise NotEnoughData("the model was not trained yet")
         # Not a matrix product: its sums depend on how many rows are asked about at once.
         scaled = self._scale.apply(table.values)
-        return np.einsum("pn,n->p", scaled, self._weight) + self._bias
+        found: NDArray[np.float64] = np.einsum("pn,n->p", scaled, self._weight) + self._bias
+        return found
 
     def save(self, folder: Path) -> None:
         """Write what ``load`` reads."""
