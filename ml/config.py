@@ -15,6 +15,9 @@ class PaperConfig:
     Attributes:
         attention: off means the last LSTM state stands for the sequence.
         graph: off means no graph embedding on either side.
+        sequence: off means that nothing reads the person's last events in their order.
+        counters: off means no statistical features; without a graph too, the item then stands
+            for itself by its item2vec vector. With these two switches the parts stand alone.
         contenders: whether models on counters compete with the paper's for saying how likely a
             purchase is; the champion of the validation pairs answers.
         stack_networks, stack_steps: small networks in the stack, and the fewest steps of each.
@@ -34,6 +37,8 @@ class PaperConfig:
     seed: int = 7
     attention: bool = True
     graph: bool = True
+    sequence: bool = True
+    counters: bool = True
     contenders: bool = True
     stack_networks: int = 3
     stack_steps: int = 800

@@ -119,17 +119,26 @@ class PaperModel(nn.Module):
     deviation: Tensor
 
     def __init__(self, config: PaperConfig) -> None:
-        """Make the layers; the item table and the standardiser come with the data."""
+        """
+        Make the layers; the item table and the standardiser come with the data.
+
+        Raises ``ValueError`` where neither a sequence nor a graph is wanted.
+        """
         super().__init__()
+        if not (config.sequence or config.graph):
+            raise ValueError("a person needs a sequence or a graph to be seen by")
         dim = config.dim
         self.config = config
-        self.lstm = nn.LSTM(dim, dim, batch_first=True)
-        self.attention = BehaviourAttention(dim, config.heads) if config.attention else None
+        self.lstm = nn.LSTM(dim, dim, batch_first=True) if config.sequence else None
+        attends = config.attention and config.sequence
+        self.attention = BehaviourAttention(dim, config.heads) if attends else None
         self.user_graph = self._gat() if config.graph else None
         self.item_graph = self._gat() if config.graph else None
-        self.head_person = nn.Linear(dim * (2 if config.graph else 1), dim)
+        self.head_person = nn.Linear(dim * (config.sequence + config.graph), dim)
         self.head_item = nn.Linear(dim, dim, bias=False)
         self.head_features = nn.Linear(len(FEATURES), dim, bias=False)
+        if not config.counters:
+            nn.init.zeros_(self.head_features.weight).requires_grad_(False)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(dim, 1)
         self.register_buffer("mean", torch.zeros(len(FEATURES)))
@@ -142,7 +151,9 @@ class PaperModel(nn.Module):
         return gat
 
     def sequence(self, table: Tensor, seen: Sequences) -> Tensor:
-        """(B, dim): what the person's last events say."""
+        """(B, dim): what the person's last events say; zeros without a sequence."""
+        if self.lstm is None:
+            return torch.zeros(len(seen.length), self.config.dim)
         states, _ = self.lstm(table[seen.item])  # (B, T, dim)
         rows = torch.arange(len(seen.length))
         last = states[rows, (seen.length - 1).clamp(min=0)]  # (B, dim)
@@ -151,16 +162,21 @@ class PaperModel(nn.Module):
 
     def people(self, table: Tensor, seen: Sequences, near: Neighbourhood | None) -> Tensor:
         """(B, hidden): the person's part of the head, with its bias."""
-        parts = [self.sequence(table, seen)]
+        parts = [self.sequence(table, seen)] if self.config.sequence else []
         if self.user_graph is not None and near is not None:
             parts.append(self._spread(self.user_graph, near))
         person: Tensor = self.head_person(torch.cat(parts, dim=1))
         return person
 
     def graph_items(self, near: Neighbourhood) -> Tensor:
-        """(M, dim): what the people around an item say about it; zeros without a graph."""
+        """
+        (M, dim): what the people around an item say about it.
+
+        Without a graph zeros: the counters then say about the item what is known. Without
+        counters too, the item's own vector, or else no pair could be told from another.
+        """
         if self.item_graph is None:
-            return torch.zeros_like(near.target)
+            return torch.zeros_like(near.target) if self.config.counters else near.target
         return self._spread(self.item_graph, near)
 
     def items(self, near: Neighbourhood) -> Tensor:

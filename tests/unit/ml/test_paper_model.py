@@ -1,5 +1,7 @@
 """The network: shapes, switches, and what it must not see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ import torch
 from ml.batches import PoolBatches, Scene
 from ml.config import PaperConfig
 from ml.evaluation.pools import moment, touched_pool
-from ml.fitting import forward
+from ml.fitting import fit, forward
 from ml.models.item2vec import item2vec, sessions
 from ml.models.paper import PaperModel
 from ml.scoring import head_of, item_vectors, score_pool, user_vectors
@@ -108,3 +110,46 @@ def test_item2vec_repeats_and_gives_unseen_items_their_category(events, small):
 def test_a_long_pause_starts_a_new_session(events):
     data = events((0, 0, 2, 0, 1), (0, 1, 2, 0.01, 1), (1, 3, 2, 0.01, 1), (0, 2, 2, 1, 1))
     assert sessions(data, 30) == [["0", "1"], ["2"], ["3"]]
+
+
+ALONE = {
+    "lstm": {"attention": False, "graph": False, "counters": False},
+    "gat": {"sequence": False, "counters": False},
+}
+
+
+@pytest.mark.parametrize("part", sorted(ALONE))
+def test_a_part_alone_does_not_see_the_counters(world, small, part):
+    model = PaperModel(PaperConfig.of(small.to_dict() | ALONE[part])).eval()
+    _, scene, pool = setting(world, small)
+    moved = replace(pool, features=pool.features + 1)
+    assert np.array_equal(score_pool(model, scene, pool), score_pool(model, scene, moved))
+
+
+@pytest.mark.parametrize("part", sorted(ALONE))
+def test_a_part_alone_still_tells_a_persons_items_apart(world, small, part):
+    model = PaperModel(PaperConfig.of(small.to_dict() | ALONE[part])).eval()
+    _, scene, pool = setting(world, small)
+    own = pool.take(pool.user == pool.user[0])
+    assert len(set(score_pool(model, scene, own).tolist())) > len(own) // 2
+
+
+def test_the_graph_alone_does_not_see_the_order_of_events(world, small):
+    model = PaperModel(PaperConfig.of(small.to_dict() | ALONE["gat"]))
+    assert model.lstm is None
+    assert model.attention is None
+    assert model.head_person.in_features == small.dim
+
+
+def test_counters_that_are_switched_off_stay_off_in_training(world, small):
+    config = PaperConfig.of(small.to_dict() | ALONE["gat"])
+    _, scene, pool = setting(world, small)
+    model = PaperModel(config)
+    batches = [PoolBatches(pool, scene, 7)]
+    fit(model, batches, batches, replace(config, max_epochs=1), lambda _: None)
+    assert not model.head_features.weight.any()
+
+
+def test_a_person_must_be_seen_by_something(small):
+    with pytest.raises(ValueError, match="sequence or a graph"):
+        PaperModel(replace(small, sequence=False, graph=False))
