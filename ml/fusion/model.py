@@ -35,7 +35,8 @@ class Fusion:
 
     Shapes:
         user_vectors: (S, dim) float32, item_vectors (V, dim); their products are the scores,
-        but for the learned popularity where it is switched on
+        but for the learned popularity where it is switched on;
+        losses: mean loss of each epoch
     """
 
     def __init__(
@@ -119,6 +120,7 @@ class Fusion:
         begin, end = windows(past, config.steps)
         weight = self._weights(past)
         values = [*self._items.parameters(), *self._people.parameters(), self._bias]
+        self.losses: list[float] = []
         optimiser = torch.optim.Adam(values, lr=config.learning_rate, fused=True)
         steps = max(int((end - begin).sum()) // config.batch, 1) * config.epochs
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: _rate(k / steps))
@@ -136,6 +138,7 @@ class Fusion:
             mean = float(np.mean(losses)) if losses else 0.0
             if not math.isfinite(mean):
                 raise TrainingDiverged(f"the loss of epoch {epoch + 1} is {mean}")
+            self.losses.append(mean)
             if watch is not None:
                 self._freeze()
                 watch(epoch + 1, mean)
