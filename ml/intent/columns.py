@@ -1,0 +1,112 @@
+"""All columns of purchase intent, in groups that can be switched off."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ml.intent.graph_scores import graph_scores
+from ml.intent.hazards import hazards
+from ml.intent.history import History
+from ml.intent.household import household
+from ml.intent.item_columns import item_columns
+from ml.intent.moment import Columns, Moment
+from ml.intent.need import need
+from ml.intent.promoted import promotion
+from ml.intent.spells import Rows
+from ml.intent.sub_models import SUB_MODELS, Lines, SubModels
+from ml.intent.table import Table
+from ml.intent.timing import timing
+
+SUB = "sub"
+"""Name of the group of sub-models, which is made from fitted models and so apart."""
+
+GROUPS: dict[str, Callable[[Moment], Columns]] = {
+    "timing": timing,
+    "hazards": hazards,
+    "household": household,
+    "need": need,
+    "item": item_columns,
+    "promotion": promotion,
+    "graph": graph_scores,
+}
+"""Every group of columns but the sub-models."""
+
+
+class IntentColumns:
+    """
+    Walks through a history period by period and makes the tables of any of its periods.
+
+    Rates and sub-models of a period come from the periods that were walked through before it.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        *,
+        groups: Sequence[str] = (*GROUPS, SUB),
+        sub_models: SubModels | None = None,
+        seed: int = 0,
+    ) -> None:
+        """Nothing has been walked yet; given sub-models are used as they are."""
+        self.history, self.groups, self._seed = history, tuple(groups), seed
+        self.members: dict[str, tuple[str, ...]] = {}
+        self._lines: dict[str, list[Lines]] = {model.name: [] for model in SUB_MODELS}
+        self._subs, self._are_given = sub_models, sub_models is not None
+        self._fitted_at = -1
+
+    def walk(self, period: int) -> Moment:
+        """Note what a period shows; to be called for each period in turn, oldest first."""
+        at = Moment(self.history, period)
+        _ = at.state
+        if SUB in self.groups and not self._are_given:
+            for model in SUB_MODELS:
+                self._lines[model.name].append(model.lines(at))
+        return at
+
+    def table(
+        self, period: int, pairs: Rows | None = None, *, rng: np.random.Generator | None = None
+    ) -> Table:
+        """
+        The pairs of a period, from what was walked through before it.
+
+        Args:
+            pairs: numbers person * V + item; without it all that were touched in the window.
+            rng: thins out the unbought pairs, for training.
+        """
+        history = self.history
+        at = Moment(history, period, pairs)
+        weight = np.ones(len(at.pairs), np.float32)
+        if rng is not None:
+            share = history.config.negative_share
+            kept = at.label | (rng.random(len(at.pairs)) < share)
+            weight = np.where(at.label, 1.0, 1.0 / share).astype(np.float32)[kept]
+            at.choose(kept)
+        parts: dict[str, Columns] = {
+            name: make(at) for name, make in GROUPS.items() if name in self.groups
+        }
+        if SUB in self.groups:
+            parts[SUB] = self.sub_models(period).columns(at, parts.get("hazards") or hazards(at))
+        self.members = {name: tuple(columns) for name, columns in parts.items()}
+        columns = {name: one for part in parts.values() for name, one in part.items()}
+        values = np.empty((len(at.pairs), len(columns)), np.float32)
+        for k, one in enumerate(columns.values()):
+            values[:, k] = one
+        values[~np.isfinite(values)] = np.nan
+        return Table(
+            cutoff=np.full(len(at.pairs), history.begins(period), np.int64),
+            user=at.user.astype(np.int32),
+            item=at.item.astype(np.int32),
+            label=at.label,
+            weight=weight,
+            values=values,
+            names=tuple(columns),
+        )
+
+    def sub_models(self, period: int, *, anew: bool = False) -> SubModels:
+        """Fitted on what was walked through before a period; anew once a block is over."""
+        if self._are_given and self._subs is not None:
+            return self._subs
+        if self._subs is None or anew or period - self._fitted_at >= self.history.config.block:
+            self._subs = SubModels.fit(self._lines, self._seed)
+            self._fitted_at = period
+        return self._subs
