@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from ml.errors import NotEnoughData
 
+FLATTEST = 1e-3
+"""Least slope; scores that run the wrong way say next to nothing, but keep their order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Platt:
@@ -58,14 +61,27 @@ def fit_platt(
         raise NotEnoughData("one class only to calibrate on", pairs=len(y), positives=y.sum())
     x = np.stack([logit.astype(np.float64), np.ones_like(y)])  # (2, pairs)
     origin = np.array([1.0, 0.0])
-    found = np.array([1.0, np.log(np.average(y, weights=w) / (1 - np.average(y, weights=w)))])
-    found[1] -= float(np.average(x[0], weights=w))
-    for _ in range(50):
+    rate, mean = float(np.average(y, weights=w)), float(np.average(x[0], weights=w))
+    odds = np.log(rate / (1 - rate))
+    found = np.array([1.0, odds - mean])
+
+    def loss(line: NDArray[np.float64]) -> float:
+        z = line @ x
+        pulled = 0.5 * strength * float(((line - origin) ** 2).sum())
+        return float(w @ (np.logaddexp(0.0, z) - y * z)) + pulled
+
+    for _ in range(100):
         p = sigmoid(found @ x)
         gradient = x @ (w * (p - y)) + strength * (found - origin)
         hessian = (x * (w * p * (1 - p))) @ x.T + strength * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        found = found - np.clip(step, -2.0, 2.0)
+        # Where the scores are far too sure, a whole step leaps over the minimum, and back again.
+        now = loss(found)
+        while loss(found - step) > now and np.abs(step).max() > 1e-12:
+            step = step / 2
+        found = found - step
         if np.abs(step).max() < 1e-9:
             break
-    return Platt(slope=max(float(found[0]), 1e-3), intercept=float(found[1]))
+    if found[0] < FLATTEST:
+        return Platt(slope=FLATTEST, intercept=float(odds - FLATTEST * mean))
+    return Platt(slope=float(found[0]), intercept=float(found[1]))

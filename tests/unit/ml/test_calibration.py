@@ -43,6 +43,19 @@ def test_separable_data_stay_finite_and_the_order_is_kept():
     assert bad.slope > 0
 
 
+@pytest.mark.parametrize("scale", [0.01, 0.5, 2, 3, 5, 10, 100])
+def test_scores_that_are_far_too_sure_or_unsure_are_put_right(scale):
+    """Newton's whole steps would leap to and fro over the minimum."""
+    line = fit_platt(LABEL, scale * LOGIT + 1, strength=1e-6)
+    assert line.slope * scale == pytest.approx(1, abs=0.03)
+    assert line.apply(scale * LOGIT + 1).mean() == pytest.approx(LABEL.mean(), rel=1e-3)
+
+
+def test_scores_that_run_the_wrong_way_say_the_base_rate():
+    line = fit_platt(LABEL, -LOGIT)
+    assert line.apply(-LOGIT) == pytest.approx(LABEL.mean(), rel=0.02)
+
+
 def test_one_class_cannot_calibrate():
     with pytest.raises(NotEnoughData, match="positives 0"):
         fit_platt(np.zeros(9, bool), np.zeros(9))
