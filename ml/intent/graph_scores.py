@@ -5,6 +5,7 @@ import scipy.sparse as sp
 from scipy.sparse.linalg import svds
 
 from ml.intent.moment import Columns, Moment
+from ml.intent.spells import Numbers, Rows
 
 DECAY_DAYS = 21.0
 RANK = 32
@@ -62,6 +63,7 @@ def _together(at: Moment) -> sp.csr_matrix:
     return scaled
 
 
-def _low_rank(counts: sp.csr_matrix, user: np.ndarray, slot: np.ndarray) -> np.ndarray:
+def _low_rank(counts: sp.csr_matrix, user: Rows, slot: Rows) -> Numbers:
     left, values, right = svds(counts, k=RANK, v0=np.ones(min(counts.shape)), tol=1e-3)
-    return np.einsum("pk,pk->p", (left * values)[user], right.T[slot])
+    score: Numbers = np.einsum("pk,pk->p", (left * values)[user], right.T[slot])
+    return score

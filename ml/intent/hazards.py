@@ -26,14 +26,14 @@ def hazards(at: Moment) -> Columns:
         ("count", count, N_COUNT),
     ):
         active, bought = _sums(at, f"item_{name}")
-        by_item = (active.reshape(-1, size), bought.reshape(-1, size))
-        prior = by_item[1].sum(axis=0) / np.maximum(by_item[0].sum(axis=0), 1)
-        widest = _shrunk(*(_grouped(one, category) for one in by_item), prior)
+        active, bought = active.reshape(-1, size), bought.reshape(-1, size)
+        prior = bought.sum(axis=0) / np.maximum(active.sum(axis=0), 1)
+        widest = _shrunk(_grouped(active, category), _grouped(bought, category), prior)
         above = np.zeros(int(kind.max(initial=0)) + 1, np.int64)
         above[kind] = category
-        of_kind = _shrunk(*(_grouped(one, kind) for one in by_item), widest[above])
+        of_kind = _shrunk(_grouped(active, kind), _grouped(bought, kind), widest[above])
         found[f"hazard_kind_{name}"] = of_kind[kind[slot], bins]
-        found[f"hazard_item_{name}"] = _shrunk(*by_item, of_kind[kind])[slot, bins]
+        found[f"hazard_item_{name}"] = _shrunk(active, bought, of_kind[kind])[slot, bins]
     return found
 
 
@@ -70,7 +70,7 @@ def _sums(at: Moment, by: str, periods: int = PAST) -> tuple[Numbers, Numbers]:
     if not past:
         empty = np.zeros(_cells(at, by))
         return empty, empty
-    return sum(one[0] for one in past), sum(one[1] for one in past)
+    return np.sum([one[0] for one in past], axis=0), np.sum([one[1] for one in past], axis=0)
 
 
 def _cells(at: Moment, by: str) -> int:

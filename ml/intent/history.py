@@ -186,7 +186,8 @@ class History:
     @cached_property
     def slot(self) -> Rows:
         """(V,) position among the asked items; the first for items that are not asked about."""
-        return np.maximum(np.cumsum(self.asked) - 1, 0)
+        slot: Rows = np.maximum(np.cumsum(self.asked) - 1, 0)
+        return slot
 
     @cached_property
     def n_asked(self) -> int:

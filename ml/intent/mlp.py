@@ -163,7 +163,7 @@ def _descend(net: _Mlp, inputs: Inputs, how: MlpSettings) -> None:
             if not torch.isfinite(loss):
                 raise TrainingDiverged("the loss of the intent network is not finite")
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             plan.step()
 

@@ -69,7 +69,8 @@ class Network:
         hidden = _silu(hidden * self.norm_gain + self.norm_bias)
         hidden = _silu(hidden @ self.second + self.second_bias)
         found = hidden @ self.out + self.out_bias[0] + SKIP * (x @ self.line)
-        return found.astype(np.float64)
+        answer: NDArray[np.float64] = found.astype(np.float64)
+        return answer
 
     def save(self, file: Path) -> None:
         """Write what ``load`` reads."""
@@ -99,4 +100,5 @@ def item_rows(item: NDArray[Any], size: int) -> NDArray[np.int64]:
 
 
 def _silu(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    return x * (0.5 + 0.5 * np.tanh(0.5 * x))
+    found: NDArray[np.float32] = x * (0.5 + 0.5 * np.tanh(0.5 * x))
+    return found

@@ -1,5 +1,7 @@
 """Columns of promotions: what is advertised in the period, and who answers to that."""
 
+from functools import partial
+
 import numpy as np
 
 from ml.intent.hazards import PAST
@@ -64,7 +66,7 @@ def _shares(at: Moment, period: int) -> tuple[Numbers, Numbers]:
         stores = history.known_stores(period)
         leaflet, display = history.flags(period)
         n = max(int(stores.sum()), 1)
-        return tuple(  # type: ignore[return-value]
+        return tuple(
             (grid[stores][:, history.asked] > 0).sum(axis=0) / n for grid in (leaflet, display)
         )
 
@@ -78,7 +80,7 @@ def _answers(at: Moment) -> tuple[Numbers, Numbers]:
     for period in range(max(at.period - PAST, 0), at.period):
         if not history.remembers(("state", period)):
             continue
-        one, won = history.once(("answers", period), lambda t=period: _answered(at, t))
+        one, won = history.once(("answers", period), partial(_answered, at, period))
         active, bought = active + one, bought + won
     whole = (bought.sum(axis=0) + 0.4) / (active.sum(axis=0) + 20)
     rate = (bought + 20 * whole) / (active + 20)
@@ -100,9 +102,7 @@ def kind_rates(at: Moment) -> tuple[Numbers, Numbers]:
     for kinds, which in ((history.mailed[rows], 0), (history.shown[rows], 1)):
         offers = np.zeros(128)
         for period in range(max(at.period - PAST, 0), at.period):
-            offers += history.once(
-                ("offers", period, which), lambda t=period, w=which: _offers(at, t, w)
-            )
+            offers += history.once(("offers", period, which), partial(_offers, at, period, which))
         sold = np.bincount(kinds.astype(np.int64), minlength=128)
         rates.append((sold + 1.0) / (offers + 1000.0))
     return rates[0], rates[1]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Rows = NDArray[Any]
-Numbers = NDArray[np.float64]
+Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,8 @@ class Renewal:
         """(K + 1,) standard deviation of the gaps; NaN below two active days."""
         mean = self.mean_gap
         inside = self.squares / np.where(self.n > 1, self.n - 1, np.nan) - mean**2
-        return np.sqrt(np.maximum(inside, 0))
+        deviation: Numbers = np.sqrt(np.maximum(inside, 0))
+        return deviation
 
     def decayed(self, days: float) -> Numbers:
         """(K + 1,) active days, each worth exp(-age / days)."""

@@ -43,12 +43,14 @@ class Stack:
     def tree_logits(self, table: Table) -> NDArray[np.float64]:
         """(P,) mean of the trees alone."""
         own = self._own(table)
-        return np.mean([one.logits(own) for one in self.trees], axis=0)
+        found: NDArray[np.float64] = np.mean([one.logits(own) for one in self.trees], axis=0)
+        return found
 
     def network_logits(self, table: Table) -> NDArray[np.float64]:
         """(P,) mean of the networks alone."""
         own = self._own(table)
-        return np.mean([one.logits(own) for one in self.networks], axis=0)
+        found: NDArray[np.float64] = np.mean([one.logits(own) for one in self.networks], axis=0)
+        return found
 
     def save(self, folder: Path) -> None:
         """Write what ``load`` reads: text, JSON and npz."""

@@ -180,7 +180,9 @@ class SubModels:
         lines = {model.name: model for model in SUB_MODELS}[name].lines(at)
         if name not in self.boosters:
             return np.full(len(lines.values), _logit(BASE))
-        return _logit(np.asarray(self.boosters[name].predict(lines.values, num_threads=1)))
+        rate = np.asarray(self.boosters[name].predict(lines.values, num_threads=1))
+        logit: Numbers = _logit(rate)
+        return logit
 
 
 def _logit(rate: Any) -> Any:

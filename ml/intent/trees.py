@@ -1,5 +1,6 @@
 """Boosted trees for pairs, stored as text."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -83,7 +84,8 @@ class Trees:
 
     def logits(self, table: Table) -> NDArray[np.float64]:
         """(P,) log-odds."""
-        return self._trained.predict(table.values, raw_score=True, num_threads=1).astype(np.float64)
+        found = self._trained.predict(table.values, raw_score=True, num_threads=1)
+        return np.asarray(found, np.float64)
 
     def gains(self, names: tuple[str, ...]) -> dict[str, float]:
         """Each column's share of the gain of all splits, best first."""
@@ -131,7 +133,8 @@ def boost(
     """
     parameters = settings.parameters(seed, len(target))
     data = lightgbm.Dataset(values, target, weight=weight, params=parameters)
-    stops, watched = [], []
+    stops: list[Callable[..., Any]] = []
+    watched = []
     if held_out is not None and settings.patience:
         stops = [lightgbm.early_stopping(settings.patience, verbose=False)]
         watched = [data.create_valid(held_out.values, held_out.label, weight=held_out.weight)]
