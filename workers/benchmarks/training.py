@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from ml import training
+from ml.cold.cases import lives
 from ml.config import DAY_MS, PaperConfig, Progress
 from ml.dataset import Catalogue, Interactions
+from ml.fusion import Content, Fusion, FusionConfig
 from workers.benchmarks.figures import Bar, Figure, exponent
 
 STEPS = (16, 4, 1)
 """The log is cut to a sixteenth and a quarter of its size, then taken whole."""
 
+CONFIG = PaperConfig(max_epochs=1, min_positives=1)
 DAYS = 120
+MILLION = 1_000_000
 SHELVES = 50
 VIEW = ITEM_BEHAVIOURS[EventType.VIEW].code
 SHARES = {EventType.VIEW: 0.90, EventType.CART: 0.06, EventType.PURCHASE: 0.04}
@@ -41,7 +45,10 @@ class Stages:
 
 
 def training_figures(
-    events: int, report: Callable[[str], None], steps: Sequence[int] = STEPS
+    events: int,
+    report: Callable[[str], None],
+    steps: Sequence[int] = STEPS,
+    config: PaperConfig = CONFIG,
 ) -> Iterator[Figure]:
     """
     Train on a made-up shop, one epoch.
@@ -61,18 +68,32 @@ def training_figures(
         with tempfile.TemporaryDirectory() as folder:
             training.train(
                 log,
-                PaperConfig(max_epochs=1, min_positives=1),
+                config,
                 folder=Path(folder) / "m",
                 version="m-benchmark",
                 report=stages.tell,
             )
         costs.append((float(size), time.perf_counter() - began))
+    yield _towers(made_up_log(events), report)
     for stage, seconds in stages.seconds.items():
         yield Figure(f"stage {stage}", events / max(seconds, 1e-9), "events/s", detail=_s(seconds))
     whole = costs[-1][1]
     yield Figure("whole run, one epoch", events / whole, "events/s", detail=_s(whole))
     small = ", ".join(f"{int(n):,} events {_s(cost)}" for n, cost in costs)
     yield Figure("growth exponent", exponent(costs), "", 1.1, Bar.AT_MOST, small)
+
+
+def _towers(log: Interactions, report: Callable[[str], None]) -> Figure:
+    """One epoch of the two towers, scaled to a million events."""
+    report(f"{len(log):,} events, one epoch of the two towers")
+    catalogue = log.catalogue
+    content = Content(category=catalogue.category.astype(np.int64))
+    towers, past = Fusion(FusionConfig(epochs=1), content), lives(log)
+    began = time.perf_counter()
+    towers.fit(past)
+    million = (time.perf_counter() - began) * MILLION / len(log)
+    detail = f"{MILLION / million:,.0f} events/s"
+    return Figure("1 M events, one epoch of the towers", million, "s", 60, Bar.AT_MOST, detail)
 
 
 def made_up_log(events: int, seed: int = 1) -> Interactions:

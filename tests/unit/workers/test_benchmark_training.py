@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from ml.config import Progress
+from ml.config import PaperConfig, Progress
 from workers.benchmarks.training import VIEW, Stages, made_up_log, training_figures
 
 
@@ -37,8 +37,10 @@ def test_time_between_two_reports_belongs_to_the_earlier_stage():
 
 def test_the_figures_name_every_stage_and_how_the_cost_grows():
     told = list[str]()
-    figures = list(training_figures(16_000, told.append, steps=(2, 1)))
+    quick = PaperConfig(max_epochs=1, min_positives=1, stack_networks=0, threads=1)
+    figures = list(training_figures(16_000, told.append, (2, 1), quick))
     names = [figure.figure for figure in figures]
     assert {"stage features", "stage fit", "stage evaluate", "growth exponent"} <= set(names)
-    assert len(told) == 2
+    assert len(told) == 3
+    assert "1 M events, one epoch of the towers" in names
     assert all(np.isfinite(figure.value) and figure.value > 0 for figure in figures)
