@@ -33,7 +33,8 @@ def profiles(
             raise ValueError("kind_weight needs sequences with codes")
         weight = weight * kind_weight[part.code]
     shape = (len(part), part.n_items)
-    matrix = csr_array((weight.astype(np.float32), part.item, part.start), shape=shape)
+    # A copy: summing duplicates would write into the sequences.
+    matrix = csr_array((weight.astype(np.float32), part.item, part.start), shape=shape, copy=True)
     matrix.sum_duplicates()
     return matrix
 
