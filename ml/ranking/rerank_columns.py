@@ -153,7 +153,8 @@ def _last_places(prefixes: Sequences) -> csr_array:
 def _times(prefixes: Sequences) -> csr_array:
     shape = (len(prefixes), prefixes.n_items)
     ones = np.ones(len(prefixes.item), np.float32)
-    return csr_array((ones, prefixes.item, prefixes.start), shape=shape)
+    # Not from item and start as they are: summing duplicates would write into them.
+    return csr_array((ones, (prefixes.owner, prefixes.item)), shape=shape)
 
 
 def _item_from_end(prefixes: Sequences, k: int) -> NDArray[np.int64]:
