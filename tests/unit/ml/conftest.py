@@ -9,6 +9,7 @@ import pytest
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Catalogue, Interactions
 from ml.features.behaviours import PURCHASE
+from ml.serving import History
 
 VIEW = 2
 START = 1_700_000_000_000
@@ -107,3 +108,19 @@ def trained(
     folder, told = tmp_path_factory.mktemp("model") / "v1", list[object]()
     model = train(world, small, folder=folder, version="v1", report=told.append)
     return model, folder, told
+
+
+@pytest.fixture(scope="session")
+def history_of() -> Callable[[Interactions, int], History]:
+    """All events of one person, as the shop hands them to the model."""
+
+    def own_events(data: Interactions, user: int) -> History:
+        own = data.user == user
+        return History(
+            [data.catalogue.item_ids[item] for item in data.item[own]],
+            data.code[own].tolist(),
+            data.ts[own].tolist(),
+            data.price[own].tolist(),
+        )
+
+    return own_events

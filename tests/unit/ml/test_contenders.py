@@ -70,17 +70,7 @@ def test_every_contender_stands_in_the_report(trained):
     assert trained[0].champion in report
 
 
-def history_of(world, user: int) -> History:
-    own = world.user == user
-    return History(
-        [world.catalogue.item_ids[item] for item in world.item[own]],
-        world.code[own].tolist(),
-        world.ts[own].tolist(),
-        world.price[own].tolist(),
-    )
-
-
-def test_the_shop_gets_the_chance_that_training_computed(world, small, won):
+def test_the_shop_gets_the_chance_that_training_computed(world, small, won, history_of):
     """Counters of one person from their own history, equal to those of everybody at once."""
     assert won.champion in CONTENDERS
     pool = touched_pool(moment(world, world.end_ms, small))
@@ -120,7 +110,9 @@ def test_a_damaged_champion_is_not_served(won, tmp_path):
         ServingModel.load(folder)
 
 
-def test_items_that_came_after_training_are_nobody_to_the_champion(world, won, tmp_path):
+def test_items_that_came_after_training_are_nobody_to_the_champion(
+    world, won, tmp_path, history_of
+):
     """Positions in a new catalogue must not be taken for those of training."""
     turned = world.catalogue.item_ids[::-1]
     renewed = Interactions.of(

@@ -14,17 +14,9 @@ def served(trained) -> ServingModel:
     return ServingModel.load(trained[1])
 
 
-def history_of(world, user: int) -> History:
-    own = world.user == user
-    return History(
-        [world.catalogue.item_ids[item] for item in world.item[own]],
-        world.code[own].tolist(),
-        world.ts[own].tolist(),
-        world.price[own].tolist(),
-    )
-
-
-def test_the_shop_gets_the_probability_that_torch_computed(world, small, trained, served):
+def test_the_shop_gets_the_probability_that_torch_computed(
+    world, small, trained, served, history_of
+):
     """Stored vectors, features from a history, calibration: equal to the batch way to 1e-5."""
     from ml.batches import Scene
     from ml.evaluation.pools import moment, touched_pool
@@ -45,7 +37,7 @@ def test_the_shop_gets_the_probability_that_torch_computed(world, small, trained
         assert np.abs(found - wanted[own]).max() < 1e-5
 
 
-def test_a_person_is_shown_their_own_colour(world, trained, served):
+def test_a_person_is_shown_their_own_colour(world, trained, served, history_of):
     model = trained[0]
     right = []
     for row, user_id in enumerate(model.user_ids):
