@@ -194,6 +194,13 @@ class History:
         """Number of items that are asked about."""
         return int(self.asked.sum())
 
+    @cached_property
+    def first_bought(self) -> Rows:
+        """(K + 1,) period of the first purchase of each pair in ``bought``; a far one for none."""
+        first = np.full(len(self.bought.key) + 1, np.iinfo(np.int32).max)
+        first[self.bought.group[::-1]] = self.bought.period[::-1]
+        return first
+
     def begins(self, period: int) -> int:
         """First moment of a period, milliseconds."""
         return self.start + period * self.config.horizon_days * DAY_MS

@@ -53,7 +53,7 @@ class Moment:
 
     Shapes:
         user, item: (P,) int64, the pairs; without a choice all that were touched in the window
-        spot: (P,) positions in ``history.bought`` (its K where never bought)
+        spot: (P,) positions in ``history.bought`` (its K where not bought before)
     """
 
     def __init__(self, history: History, period: int, pairs: Rows | None = None) -> None:
@@ -74,7 +74,10 @@ class Moment:
     def _look_up(self) -> None:
         history = self.history
         self.user, self.item = np.divmod(self.pairs, history.n_items)
-        self.spot = history.bought.find(self.pairs)
+        spot = history.bought.find(self.pairs)
+        # A row of its own would tell that a pair is going to be bought some day.
+        later = history.first_bought[spot] >= self.period
+        self.spot = np.where(later, len(history.bought.key), spot)
         self.kind = history.levels.kind[self.item].astype(np.int64)
         self.category = history.levels.category[self.item].astype(np.int64)
         self.department = history.levels.department[self.item].astype(np.int64)
@@ -96,7 +99,7 @@ class Moment:
     @property
     def label(self) -> Rows:
         """(P,) bool, bought in the period itself."""
-        return self.history.bought.active(self.period)[self.spot]
+        return self.history.bought.active(self.period)[self.history.bought.find(self.pairs)]
 
     @cached_property
     def item_gap(self) -> Numbers:
