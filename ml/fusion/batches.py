@@ -70,7 +70,8 @@ def gather(past: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) ->
 def _gaps(ts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bucket of log2 of the seconds since the event before; padding gives any bucket."""
     seconds = np.maximum(np.diff(ts, axis=1, prepend=ts[:, :1]) / 1000, 0)
-    return np.minimum(np.log2(1 + seconds) * (GAPS / 24), GAPS - 1).astype(np.int64)
+    bucket: NDArray[np.int64] = np.log2(1 + seconds) * (GAPS / 24)
+    return np.minimum(bucket, GAPS - 1).astype(np.int64)
 
 
 def _ints(values: NDArray[Any]) -> Tensor:

@@ -29,8 +29,13 @@ class _Mix(torch.autograd.Function):
         return torch.from_numpy(table @ x.detach().numpy())
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return torch.from_numpy(ctx.transposed @ gradient.contiguous().numpy()), None, None
+
+
+def _mix(x: Tensor, table: csr_array, transposed: csr_array) -> Tensor:
+    mixed: Tensor = _Mix.apply(x, table, transposed)  # type: ignore[no-untyped-call]
+    return mixed
 
 
 class ItemTower(nn.Module):
@@ -79,7 +84,7 @@ class ItemTower(nn.Module):
         x = self.norm(self._own() + self._content())
         z = x
         for hop in range(self.config.hops if self._graphs else 0):
-            mixed = [_Mix.apply(x, *graph) for graph in self._graphs]
+            mixed = [_mix(x, *graph) for graph in self._graphs]
             x = torch.stack([self.alpha[hop, b] * part for b, part in enumerate(mixed)]).sum(0)
             z = z + x
         return torch.cat([z, torch.zeros(1, z.shape[1])])

@@ -62,7 +62,9 @@ def sampled_softmax(
     """
     place = np.searchsorted(drawn.item, target).clip(max=len(drawn.item) - 1)
     place = np.where(drawn.item[place] == target, place, -1)
-    loss: Tensor = _Compare.apply(users, right, others, drawn.stands_for, place)
+    loss: Tensor = _Compare.apply(  # type: ignore[no-untyped-call]
+        users, right, others, drawn.stands_for, place
+    )
     return loss
 
 
@@ -102,7 +104,7 @@ class _Compare(torch.autograd.Function):
         return loss
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         users, right, others, loss = ctx.saved_tensors
         wrong = ((-loss).exp() - 1)[:, None] * gradient[:, None]
         by_users, by_others = wrong * right, torch.zeros_like(others)

@@ -96,7 +96,7 @@ class Fusion:
         Returns:
             ``beta`` and ``gamma`` (heads, codes), ``eta`` and ``tau`` (codes,), those there are.
         """
-        found = {}
+        found: dict[str, Tensor] = {}
         if self._people.attention is not None:
             found["beta"] = self._people.attention.beta
             found["gamma"] = self._people.attention.gamma

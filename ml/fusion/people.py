@@ -64,7 +64,8 @@ class BehaviourAttention(nn.Module):
         ageing = self.gamma[:, events.code].transpose(0, 1)[:, :, None]
         score = score + ageing * torch.log1p(events.age)[:, None]
         weight = torch.softmax(score.masked_fill(~before, NEVER), dim=-1)
-        return (weight @ value).transpose(1, 2).reshape(B, T, dim)
+        looked: Tensor = (weight @ value).transpose(1, 2).reshape(B, T, dim)
+        return looked
 
 
 class OwnEdges(nn.Module):
@@ -165,7 +166,7 @@ class UserTower(nn.Module):
         return joined
 
     def _inputs(self, items: Tensor, events: Events) -> Tensor:
-        x = items + self.behaviour(events.code)
+        x: Tensor = items + self.behaviour(events.code)
         if events.gap is not None and events.hour is not None:
             x = x + self.gap(events.gap) + self.context(self.hour(events.hour))
         return x

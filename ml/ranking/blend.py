@@ -34,12 +34,13 @@ class Blend:
         network = softmax(self._network.scores(prefixes))
         memory = self._memory.scores(prefixes)
         total = np.maximum(memory.sum(axis=1, keepdims=True), np.float32(1e-30))
-        return (1 - self._share) * network + (self._share / total) * memory
+        mixed: NDArray[np.float32] = (1 - self._share) * network + (self._share / total) * memory
+        return mixed
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Along each row, in a copy."""
-    found = logits - logits.max(axis=1, keepdims=True)
+    found: NDArray[np.float32] = logits - logits.max(axis=1, keepdims=True)
     np.exp(found, out=found)
     found /= found.sum(axis=1, keepdims=True)
     return found

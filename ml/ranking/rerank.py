@@ -137,7 +137,7 @@ class Reranker:
         best, worst = first.max(axis=1, keepdims=True), first.min(axis=1, keepdims=True)
         found = (first - best) / np.maximum(best - worst, 1e-9) + (floor - 1)[:, None]
         found[asked.row, asked.item] = value
-        return found.astype(np.float32)
+        return np.asarray(found, np.float32)
 
     def _table(
         self, prefixes: Sequences

@@ -129,14 +129,15 @@ def _share(items: NDArray[np.int32], count: NDArray[np.float32]) -> NDArray[np.f
     """Smoothed towards the mean, five times."""
     found = np.bincount(items, minlength=len(count))
     mean = found.sum() / max(count.sum(), 1)
-    return ((found + 5 * mean) / (count + 5)).astype(np.float32)
+    return np.asarray((found + 5 * mean) / (count + 5), np.float32)
 
 
 def _comes_again(past: Sequences) -> NDArray[np.int64]:
     """Events whose item comes again later in the same sequence."""
     key = past.owner * past.n_items + past.item
     order = np.argsort(key, kind="stable")
-    return order[:-1][key[order[:-1]] == key[order[1:]]]
+    comes: NDArray[np.int64] = order[:-1][key[order[:-1]] == key[order[1:]]]
+    return comes
 
 
 def _last_places(prefixes: Sequences) -> csr_array:

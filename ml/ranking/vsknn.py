@@ -97,8 +97,12 @@ class VSKNN:
         item = self._past.item[event]
         cell = np.repeat(row, count) * prefixes.n_items + item
         flat = np.bincount(cell, weight, minlength=len(prefixes) * prefixes.n_items)
-        found = flat.astype(np.float32).reshape(len(prefixes), prefixes.n_items)
-        return found * self._worth + np.float32(TIE) * self._popularity
+        found: NDArray[np.float32] = flat.astype(np.float32).reshape(
+            len(prefixes), prefixes.n_items
+        )
+        found *= self._worth
+        found += np.float32(TIE) * self._popularity
+        return found
 
     def _near(self, gap: NDArray[np.int64]) -> NDArray[np.float32]:
         worth = np.power(1 + np.abs(gap).astype(np.float32), -self.config.reach)
