@@ -1,7 +1,8 @@
 """``docs/evaluation.md``: the paper's table beside ours, then a table per study."""
 
+import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ml.evaluation.balanced import GROUP as BALANCED
 from ml.evaluation.records import Figure, Gain, Row, Study
@@ -11,6 +12,12 @@ from ml.studies.tables import markdown
 
 HEADLINE = ("ap", "auc", "log_loss", "recall@20", "mrr@20", "recall@10", "ndcg@10", "f1")
 
+
+SAME_FOR_ALL = ("pairs", "positives")
+"""Figures that every model of a table shares; the base rate stays, it belongs to every row."""
+
+VIEW = 5
+"""A group with so many models is a view of its own, not a part of the cases."""
 
 INTRODUCTION = (
     "Written by `shopgraph evaluate --document FOLDER` from the studies in a folder; every number "
@@ -69,9 +76,9 @@ def _paper(studies: Sequence[Study]) -> Iterator[str]:
                 *(_of(natural, name) for name in ("f1", "ap", "auc", "base_rate")),
             ]
         )
-    head = ["model", *("paper P", "R", "F1", "AUC", "positives implied")]
-    head += [*("ours at 1:1: P", "R", "F1", "AUC", "base rate")]
-    head += [*("natural rate: F1", "AP", "AUC", "base rate")]
+    head = ["model", *("paper: P", "paper: R", "paper: F1", "paper: AUC", "positives implied")]
+    head += [f"ours at 1:1: {name}" for name in ("P", "R", "F1", "AUC", "base rate")]
+    head += [f"ours, natural rate: {name}" for name in ("F1", "AP", "AUC", "base rate")]
     yield from markdown(head, rows)
     for paragraph in why_they_differ():
         yield from _wrapped(paragraph)
@@ -93,27 +100,30 @@ def _goals(studies: Iterable[Study]) -> Iterator[str]:
 
 
 def _cold(studies: Iterable[Study]) -> Iterator[str]:
-    found = [study for study in studies if study.name.startswith("cold")]
-    if not found:
-        return
-    yield "## Cold start"
-    yield ""
-    for study in found:
-        figure = _headline(next(iter(study.groups.values()), study.rows))[:1]
-        yield f"{study.title}; {', '.join(figure)} at each number of events."
+    found = [study for study in studies if _is_cold(study)]
+    if found:
+        yield "## Cold start"
         yield ""
-        yield from _by_group(study, figure[0] if figure else "")
+    for study in found:
+        for figure in _headline([row for rows in study.groups.values() for row in rows])[:1]:
+            yield f"{study.title}: {figure} at each number of events."
+            yield ""
+            yield from _by_group(study.groups, figure)
 
 
-def _by_group(study: Study, figure: str) -> Iterator[str]:
-    names = list(dict.fromkeys(row.model for rows in study.groups.values() for row in rows))
-    yield from markdown(
-        ["model", *study.groups],
-        [
-            [name, *(_of(_find(rows, (name,)), figure) for rows in study.groups.values())]
-            for name in names
-        ],
-    )
+def _by_group(groups: Mapping[str, Sequence[Row]], figure: str) -> Iterator[str]:
+    """A line per model, a column per group, its base rate in the head where it has one."""
+    names = dict.fromkeys(row.model for rows in groups.values() for row in rows)
+    head = [f"{name}{_base_rate(rows)}" for name, rows in groups.items()]
+    found = [
+        [name, *(_of(_find(rows, (name,)), figure) for rows in groups.values())] for name in names
+    ]
+    yield from markdown(["model", *head], found)
+
+
+def _base_rate(rows: Sequence[Row]) -> str:
+    rates = [row.figures["base_rate"].value for row in rows if "base_rate" in row.figures]
+    return f" (base rate {rates[0]:.4f})" if rates else ""
 
 
 def _gains(title: str, what: str, found: Sequence[tuple[Study, Gain]]) -> Iterator[str]:
@@ -143,19 +153,31 @@ def _study(study: Study) -> Iterator[str]:
     yield from _rows_table(study.rows)
     if study.gains:
         yield from _gain_table((study, gain) for gain in study.gains)
-    if study.groups and not study.name.startswith("cold"):
-        for figure in _headline(next(iter(study.groups.values())))[:1]:
-            yield f"{figure} by group:"
-            yield ""
-            yield from _by_group(study, figure)
+    if not _is_cold(study):
+        yield from _groups(study)
     for note in study.notes:
         yield f"- {note}"
     if study.notes:
         yield ""
 
 
+def _groups(study: Study) -> Iterator[str]:
+    """Other views of all models as tables of their own, groups of cases side by side."""
+    views = {name: rows for name, rows in study.groups.items() if len(rows) >= VIEW}
+    for name, rows in views.items():
+        yield f"{name[:1].upper()}{name[1:]}:"
+        yield ""
+        yield from _rows_table(rows)
+    groups = {name: rows for name, rows in study.groups.items() if name not in views}
+    for figure in _headline([row for rows in groups.values() for row in rows])[:1]:
+        yield f"{figure} by group:"
+        yield ""
+        yield from _by_group(groups, figure)
+
+
 def _rows_table(rows: Sequence[Row]) -> Iterator[str]:
     names = list(dict.fromkeys(name for row in rows for name in row.figures))
+    names = [name for name in names if name not in SAME_FOR_ALL]
     yield from markdown(
         ["model", *names, "seeds", "seconds", "peak MiB"],
         [
@@ -163,8 +185,8 @@ def _rows_table(rows: Sequence[Row]) -> Iterator[str]:
                 row.model if not row.note else f"{row.model} ({row.note})",
                 *(cell(row.figures.get(name)) for name in names),
                 str(row.seeds),
-                f"{row.seconds:.1f}",
-                f"{row.peak_mb:.0f}",
+                f"{row.seconds:.1f}" if row.seconds else "",
+                f"{row.peak_mb:.0f}" if row.peak_mb else "",
             ]
             for row in rows
         ],
@@ -198,5 +220,14 @@ def _verdict(gain: Gain) -> str:
     return "yes" if gain.interval.is_significant else "no"
 
 
+def _is_cold(study: Study) -> bool:
+    return study.name.startswith("cold")
+
+
 def _is_promotion(gain: Gain) -> bool:
-    return "promotion" in gain.theirs or "promotion" in gain.ours
+    """Whether the two differ in what they know of promotions, and in nothing else."""
+    ours, theirs = (
+        re.sub(r"( \+| without)? promotions?\b", "", name) for name in (gain.ours, gain.theirs)
+    )
+    is_pair = ours == theirs and gain.ours != gain.theirs
+    return is_pair or gain.ours == "+ promotion" or gain.theirs.endswith("without promotion")

@@ -1,6 +1,9 @@
 """Tables in Markdown."""
 
+import re
 from collections.abc import Iterator, Sequence
+
+NUMBER = re.compile(r"$|[≥≤+\-−]? ?\.?\d")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
@@ -9,7 +12,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str
     if not rows:
         return
     yield _line([head[k] for k in kept])
-    yield _line(["---" if k == 0 else "---:" for k in kept])
+    yield _line(["---:" if all(NUMBER.match(row[k]) for row in rows) else "---" for k in kept])
     for row in rows:
         yield _line([row[k] for k in kept])
     yield ""

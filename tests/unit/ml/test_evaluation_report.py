@@ -116,10 +116,10 @@ def test_the_paper_page_is_written_without_any_study() -> None:
 
 def test_claims_are_decided_by_the_intervals() -> None:
     found = dict(claims([made_up()]))
-    assert found["the fusion beats the LSTM alone"].startswith("yes: ap +0.0110")
-    assert found["the graph helps"].startswith("cannot be told")
-    assert found["attention helps"] == "not measured in these runs"
-    assert found["F1 .823 and AUC .886 of LSTM-ATT-GNN"].startswith("no: F1 0.7500")
+    assert found["LSTM-ATT-GNN beats the LSTM alone"].startswith("yes: ap +0.0110")
+    assert found["the graph helps it"].startswith("cannot be told")
+    assert found["attention helps it"] == "not measured in these runs"
+    assert found["its F1 of .823 and AUC of .886 at 1:1"].startswith("no: F1 0.7500")
 
 
 def test_a_claim_is_found_from_either_side_and_losses_count_downwards() -> None:
@@ -129,8 +129,8 @@ def test_a_claim_is_found_from_either_side_and_losses_count_downwards() -> None:
         gain("paper", "GAT alone", -2, -1, "log_loss"),
     ]
     found = dict(claims([study]))
-    assert found["the fusion beats the LSTM alone"].startswith("no, the reverse")
-    assert found["the fusion beats the GAT alone"].startswith("yes")
+    assert found["LSTM-ATT-GNN beats the LSTM alone"].startswith("no, the reverse")
+    assert found["LSTM-ATT-GNN beats the GAT alone"].startswith("yes")
 
 
 def test_cold_start_and_promotion_have_tables_of_their_own() -> None:
@@ -150,6 +150,48 @@ def test_cold_start_and_promotion_have_tables_of_their_own() -> None:
     assert "| model | 0 events | 5 events |" in text
     assert "| segment prior | 0.1000 [0.0500, 0.2000] | 0.3000 |" in text
     assert "## Promotion and time" in text
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_there"),
+    [
+        ("trees + promotion, week 48", "trees, week 48", True),
+        ("+ promotion", "+ need", True),
+        ("all", "without promotion", True),
+        ("stack", "trees + promotion", False),
+        ("stack", "trees", False),
+    ],
+)
+def test_promotion_is_judged_where_nothing_else_differs(
+    ours: str, theirs: str, is_there: bool
+) -> None:
+    study = made_up("journey")
+    study.gains[:] = [gain(ours, theirs, 0.1, 0.2)]
+    assert ("## Promotion and time" in document([study])) is is_there
+
+
+def test_the_weeks_of_a_model_are_no_part_of_its_name() -> None:
+    study = made_up("journey")
+    study.gains[:] = [
+        gain("stack, weeks 46-48", "LightGBM on counters, weeks 46-48", 0.1, 0.2),
+        gain("stack, week 48", "LightGBM on counters, week 48", 0.1, 0.2),
+        gain("stack", "LightGBM, every day", 0.1, 0.2),
+    ]
+    said = dict(claims([study]))["our fusion beats LightGBM on counters"]
+    assert said.count("yes") == 2
+    assert said.endswith("on journey, week 48")
+
+
+def test_a_group_of_all_models_is_a_table_and_others_stand_side_by_side() -> None:
+    study = made_up()
+    many = [Row(model=f"m{k}", figures={"ap": Figure(0.1), "pairs": Figure(9)}) for k in range(5)]
+    study.groups["all days"] = many
+    rate = {"ap": Figure(0.02), "base_rate": Figure(0.001)}
+    study.groups["history 0"] = [Row(model="paper", figures=rate)]
+    text = document([study])
+    assert "All days:" in text
+    assert "| model | ap | seeds |" in text
+    assert "history 0 (base rate 0.0010)" in text
 
 
 def test_columns_that_are_empty_everywhere_are_left_out() -> None:
