@@ -11,6 +11,9 @@ from ml.evaluation.weighted import Statistic, Weighted, mean_of, ratio, statisti
 
 PERCENTILES = (2.5, 97.5)
 
+BLOCK = 50
+"""Draws at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -124,8 +127,9 @@ def _each(scores: Seeds) -> Sequence[NDArray[Any]]:
 
 
 def _interval(value: Statistic, n: int, draws: int, rng: np.random.Generator) -> Interval:
-    exact = value(np.ones(n))
-    found = np.array([value(_weights(n, rng)) for _ in range(draws)])
+    exact = float(value(np.ones((n, 1)))[0])
+    blocks = [min(BLOCK, draws - begin) for begin in range(0, draws, BLOCK)]
+    found = np.concatenate([value(_weights(n, size, rng)) for size in blocks] or [np.zeros(0)])
     found = found[np.isfinite(found)]
     if not len(found):
         return Interval(exact, float("nan"), float("nan"))
@@ -133,6 +137,7 @@ def _interval(value: Statistic, n: int, draws: int, rng: np.random.Generator) ->
     return Interval(exact, float(low), float(high))
 
 
-def _weights(n: int, rng: np.random.Generator) -> Weighted:
-    """How often each owner was drawn."""
-    return np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
+def _weights(n: int, draws: int, rng: np.random.Generator) -> Weighted:
+    """(n, draws) how often each owner was drawn."""
+    drawn = [np.bincount(rng.integers(0, n, n), minlength=n) for _ in range(draws)]
+    return np.stack(drawn, axis=1).astype(np.float64)

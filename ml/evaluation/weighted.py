@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Weighted = NDArray[np.float64]
 
-Statistic = Callable[[Weighted], float]
-"""Takes the weight of each owner, (U,), and gives the figure; NaN where it is not defined."""
+Statistic = Callable[[Weighted], Weighted]
+"""Takes weights of the owners, (U, D) for D draws, and gives (D,) figures; NaN: not defined."""
 
 
 def statistic(
@@ -28,7 +29,7 @@ def statistic(
         return ratio(loss, np.ones(len(loss)), owner, n)
     if metric == "brier":
         return ratio((score - label) ** 2, np.ones(len(label)), owner, n)
-    order = _Order(label, score, owner)
+    order = _Order(label, score, owner, n)
     return {"ap": order.average_precision, "auc": order.roc_auc}[metric]
 
 
@@ -36,62 +37,74 @@ def ratio(part: NDArray[Any], whole: NDArray[Any], owner: NDArray[Any], n: int) 
     """Sum of ``part`` over sum of ``whole``: means, precision, recall, F1 at a threshold."""
     above = np.bincount(owner, part, minlength=n)
     below = np.bincount(owner, whole, minlength=n)
-
-    def value(weight: Weighted) -> float:
-        total = float(weight @ below)
-        return float(weight @ above) / total if total else float("nan")
-
-    return value
+    return lambda weight: _share(above @ weight, below @ weight)
 
 
 def mean_of(parts: Sequence[Statistic]) -> Statistic:
     """Mean of several figures, such as that of a model over its seeds."""
-    return lambda weight: sum(part(weight) for part in parts) / len(parts)
+
+    def value(weight: Weighted) -> Weighted:
+        found: Weighted = np.mean([part(weight) for part in parts], axis=0)
+        return found
+
+    return value
 
 
 class _Order:
-    """Pairs from best to worst score; of the groups of equal score only those with positives."""
+    """
+    Pairs from best to worst score; of the groups of equal score only those with positives.
 
-    def __init__(self, label: NDArray[Any], score: NDArray[Any], owner: NDArray[Any]) -> None:
+    The order is cut before and after every such group. How often each owner stands in each piece
+    is a sparse matrix, so that many draws cost one pass over the pairs.
+    """
+
+    def __init__(
+        self, label: NDArray[Any], score: NDArray[Any], owner: NDArray[Any], n: int
+    ) -> None:
         if not np.isfinite(score).all():
             raise ValueError("scores must be finite")
         by = np.argsort(-score, kind="stable")
-        ranked, right = score[by], label[by].astype(bool)
+        ranked, right, owner = score[by], label[by].astype(bool), owner[by]
         begins = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])[: len(ranked)])
         group = np.searchsorted(begins, np.flatnonzero(right), side="right") - 1
-        kept, self._group = np.unique(group, return_inverse=True)
-        ends = np.append(begins[1:], len(ranked))
-        # The order is cut before and after every kept group, so that one sum per piece will do.
-        edges = np.unique(np.concatenate([[0], begins[kept], ends[kept]]))
-        self._edges = edges[edges < len(ranked)].astype(np.int64)
-        self._begin = np.searchsorted(edges, begins[kept])
-        self._end = np.searchsorted(edges, ends[kept])
-        self._owner = owner[by].astype(np.int32)
-        self._winner = self._owner[right]
+        kept, winner = np.unique(group, return_inverse=True)
+        first, end = begins[kept], np.append(begins[1:], len(ranked))[kept]
+        edges = np.unique(np.concatenate([[0], first, end, [len(ranked)]]))
+        piece = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+        self._begin, self._end = np.searchsorted(edges, first), np.searchsorted(edges, end)
+        self._pieces = _counts(piece, owner, (len(edges) - 1, n))
+        self._hits = _counts(winner, owner[right], (len(kept), n))
 
-    def average_precision(self, weight: Weighted) -> float:
+    def average_precision(self, weight: Weighted) -> Weighted:
         """Area under precision over recall, a tied group as one step."""
-        hits, n = self._hits(weight), self._cumulated(weight)
-        so_far = np.cumsum(hits)
-        if not len(hits) or not so_far[-1]:
-            return float("nan")
-        return float((hits * so_far / np.maximum(n[self._end], 1)).sum() / so_far[-1])
+        hits, before = self._hits @ weight, self._cumulated(weight)
+        found = np.cumsum(hits, axis=0)
+        found /= np.maximum(before[self._end], 1)
+        return _share((hits * found).sum(axis=0), hits.sum(axis=0))
 
-    def roc_auc(self, weight: Weighted) -> float:
+    def roc_auc(self, weight: Weighted) -> Weighted:
         """Chance that a positive beats a negative, ties half."""
-        hits, n = self._hits(weight), self._cumulated(weight)
-        positives = float(hits.sum())
-        negatives = float(n[-1]) - positives
-        if not positives or not negatives:
-            return float("nan")
-        better = n[self._begin] - (np.cumsum(hits) - hits)
-        tied = n[self._end] - n[self._begin] - hits
-        return float((hits * (negatives - better - tied / 2)).sum() / (positives * negatives))
-
-    def _hits(self, weight: Weighted) -> Weighted:
-        return np.bincount(self._group, weight[self._winner]).astype(np.float64)
+        hits, before = self._hits @ weight, self._cumulated(weight)
+        positives = hits.sum(axis=0)
+        negatives = before[-1] - positives
+        # Negatives before a group and half of those inside it stand better than its positives.
+        better = (before[self._begin] + before[self._end] - hits) / 2 - np.cumsum(hits, axis=0)
+        better += hits
+        return _share((hits * (negatives - better)).sum(axis=0), positives * negatives)
 
     def _cumulated(self, weight: Weighted) -> Weighted:
-        """Weight of all pairs before each edge, the end of the order being the last edge."""
-        sums = np.add.reduceat(weight[self._owner], self._edges)
-        return np.append(0.0, np.cumsum(sums))
+        """(edges, D) weight of all pairs before each edge."""
+        before = np.zeros((self._pieces.shape[0] + 1, weight.shape[1]))
+        np.cumsum(self._pieces @ weight, axis=0, out=before[1:])
+        return before
+
+
+def _counts(row: NDArray[Any], column: NDArray[Any], shape: tuple[int, int]) -> csr_array:
+    counted = csr_array((np.ones(len(row)), (row, column)), shape=shape)
+    counted.sum_duplicates()
+    return counted
+
+
+def _share(part: Weighted, whole: Weighted) -> Weighted:
+    found: Weighted = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+    return found

@@ -22,8 +22,8 @@ VIEW = 5
 INTRODUCTION = (
     "Written by `shopgraph evaluate --document FOLDER` from the studies in a folder; every number "
     "comes from them. In brackets stand 95 % bootstrap intervals over people (over sessions where "
-    "there are none), after ± the deviation between seeds; differences are paired, and one is "
-    "called significant when its interval leaves 0 out."
+    "there are none), after ± the deviation between seeds (at 1:1 between draws of the negatives); "
+    "differences are paired, and one is called significant when its interval leaves 0 out."
 )
 
 BOTH_VIEWS = (

@@ -76,6 +76,7 @@ def pictures(study: Study) -> list[Markup]:
         if curves:
             drawn.append(curves_svg(kind, curves))
     for title, gains in (("Gains", study.gains), ("What each part is worth", study.ablation)):
-        if gains:
-            drawn.append(gains_svg(title, gains))
+        for figure in dict.fromkeys(gain.figure for gain in gains):
+            alike = [gain for gain in gains if gain.figure == figure]
+            drawn.append(gains_svg(f"{title}: {figure}", alike))
     return [Markup(svg) for svg in drawn]  # noqa: S704

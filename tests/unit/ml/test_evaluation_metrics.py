@@ -103,8 +103,9 @@ def test_weights_count_like_copies(world: tuple[int, int, int], most: int) -> No
         ("log_loss", reference.log_loss, clipped),
         ("brier", reference.brier_score_loss, score),
     ):
-        found = statistic(name, label, score, owner, n)(weight)
-        assert found == pytest.approx(theirs(label, said, sample_weight=of_pair)), name
+        found = statistic(name, label, score, owner, n)(np.stack([weight, 2 * weight], 1))
+        wanted = theirs(label, said, sample_weight=of_pair)
+        assert found.tolist() == pytest.approx([wanted, wanted]), name
 
 
 @settings(max_examples=40, deadline=None)
