@@ -103,10 +103,7 @@ class Study:
             ablation=[_gain(one) for one in plain["ablation"]],
             groups={name: [_row(one) for one in rows] for name, rows in plain["groups"].items()},
             curves=[Curve(**one) for one in plain["curves"]],
-            goals=[
-                Goal(**{name: value for name, value in one.items() if name != "holds"})
-                for one in plain["goals"]
-            ],
+            goals=[_goal(one) for one in plain["goals"]],
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,9 +114,22 @@ class Study:
 
 
 def _row(plain: dict[str, Any]) -> Row:
-    figures = {name: Figure(**one) for name, one in plain["figures"].items()}
+    figures = {
+        name: Figure(**(one | _numbers(one, "value"))) for name, one in plain["figures"].items()
+    }
     return Row(**(plain | {"figures": figures}))
 
 
 def _gain(plain: dict[str, Any]) -> Gain:
-    return Gain(**(plain | {"interval": Interval(**plain["interval"])}))
+    interval = Interval(**_numbers(plain["interval"], "difference", "low", "high"))
+    return Gain(**(plain | {"interval": interval}))
+
+
+def _goal(plain: dict[str, Any]) -> Goal:
+    known = {name: value for name, value in plain.items() if name != "holds"}
+    return Goal(**(known | _numbers(plain, "value")))
+
+
+def _numbers(plain: dict[str, Any], *names: str) -> dict[str, float]:
+    """JSON has no NaN; what was not defined is null there."""
+    return {name: float("nan") if plain[name] is None else plain[name] for name in names}

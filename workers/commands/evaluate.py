@@ -17,6 +17,9 @@ from workers.studies import Order, run_studies
 
 MOST_COLUMNS = 6
 
+FROM_A_PACKAGE = ("journey", "cold_journey")
+"""Studies whose data come from an installed package; they need no folder."""
+
 
 @click.command(epilog=f"Studies: {', '.join(STUDIES)}.")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
@@ -58,9 +61,10 @@ def evaluate(
     if document is not None:
         click.echo(_document(document), nl=False)
         return
+    asked = _asked(names, is_all=is_all)
     order = Order(
-        names=_asked(names, is_all=is_all),
-        data=_existing(data),
+        names=asked,
+        data=_existing(data, asked),
         out=out or Path("reports") / datetime.now(UTC).date().isoformat(),
         seeds=1 if quick else seeds,
         jobs=jobs,
@@ -174,8 +178,8 @@ def _asked(names: tuple[str, ...], *, is_all: bool) -> tuple[str, ...]:
     return tuple(STUDIES) if is_all else names
 
 
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
+def _existing(folder: Path, names: tuple[str, ...]) -> Path:
+    if not folder.is_dir() and set(names) - set(FROM_A_PACKAGE):
         raise click.UsageError(f"the data folder {folder} is not there; give it with --data")
     return folder.resolve()
 

@@ -6,6 +6,7 @@ import sys
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ml.errors import NotEnoughData
@@ -65,6 +66,21 @@ def test_a_study_survives_its_file(tmp_path: Path) -> None:
     write_study(made_up(), tmp_path / "alibaba.json")
     assert read_studies(tmp_path) == [made_up()]
     assert [path.name for path in tmp_path.iterdir()] == ["alibaba.json"]
+
+
+def test_what_is_not_defined_is_null_in_the_file(tmp_path: Path) -> None:
+    nothing = float("nan")
+    study = made_up()
+    study.rows[:] = [Row(model="paper", figures={"ap": Figure(nothing)})]
+    study.gains[:] = [gain("paper", "LSTM alone", nothing, nothing)]
+    study.goals[:] = [Goal(what="average precision", value=nothing, bar=0.05)]
+    write_study(study, tmp_path / "alibaba.json")
+    assert "NaN" not in (tmp_path / "alibaba.json").read_text()
+    found = read_studies(tmp_path)[0]
+    assert np.isnan(found.rows[0].figures["ap"].value)
+    assert not found.gains[0].interval.is_significant
+    assert not found.goals[0].holds
+    assert "nan" in document([found])
 
 
 def test_the_json_says_whether_a_goal_holds(tmp_path: Path) -> None:

@@ -121,6 +121,16 @@ def test_a_wrong_call_is_exit_code_2(
     assert sentence in " ".join(found.output.split())
 
 
+def test_a_study_from_a_package_needs_no_folder(
+    child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(STUDIES, "journey", "nowhere:run")
+    monkeypatch.chdir(tmp_path)
+    found = CliRunner().invoke(evaluate, ["journey", "--out", str(tmp_path / "out")])
+    assert found.exit_code == 0, found.output
+    assert CliRunner().invoke(evaluate, ["journey", "good"]).exit_code == 2
+
+
 def test_the_paper_page_is_printed_from_a_folder(child: Path, tmp_path: Path) -> None:
     asked(tmp_path, "good")
     found = CliRunner().invoke(evaluate, ["--document", str(tmp_path / "out")])
