@@ -29,7 +29,13 @@ class Plan:
     draws: int = 1000
 
 
-STUDIES: dict[str, str] = {}
+STUDIES: dict[str, str] = {
+    "alibaba": "ml.studies.alibaba:run",
+    "journey": "ml.studies.journey:journey",
+    "beauty": "ml.studies.beauty:beauty",
+    "retailrocket": "ml.studies.sessions:retailrocket",
+    "diginetica": "ml.studies.sessions:diginetica",
+}
 """Name on the command line, then ``module:function``; the function takes (Plan, Tell)."""
 
 
