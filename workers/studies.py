@@ -59,22 +59,34 @@ def longest_first(names: Sequence[str]) -> list[str]:
 
 
 def run_studies(order: Order, watch: Watch) -> Iterator[Outcome]:
-    """Run them all and say of each how it ended, as soon as it has; none stops the others."""
+    """
+    Run them all and say of each how it ended, as soon as it has; none stops the others.
+
+    Whoever stops asking ends those that still run.
+    """
     order.out.mkdir(parents=True, exist_ok=True)
+    running: list[subprocess.Popen[bytes]] = []
     with ThreadPoolExecutor(order.jobs) as pool:
-        waiting = [pool.submit(_run, name, order, watch) for name in longest_first(order.names)]
+        waiting = [
+            pool.submit(_run, name, order, watch, running) for name in longest_first(order.names)
+        ]
         try:
             for done in as_completed(waiting):
                 yield done.result()
         finally:
             for one in waiting:
                 one.cancel()
+            for child in running:
+                child.terminate()
 
 
-def _run(name: str, order: Order, watch: Watch) -> Outcome:
+def _run(
+    name: str, order: Order, watch: Watch, running: "list[subprocess.Popen[bytes]]"
+) -> Outcome:
     log = order.out / f"{name}.log"
     watch(name, "starting", 0.0)
     with log.open("wb") as errors, ending(_child(name, order, errors)) as child:
+        running.append(child)
         assert child.stdout is not None
         with child.stdout as lines:
             for line in lines:

@@ -1,5 +1,6 @@
 """``shopgraph evaluate``: the models beside each other on public data, without a database."""
 
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -187,6 +188,8 @@ def _existing(folder: Path, names: tuple[str, ...]) -> Path:
 def _run(order: Order) -> list[str]:
     """Run with a progress bar per study; gives the names of those that failed."""
     failed = []
+    # A killed parent leaves no orphan: the block below ends the studies on its way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with bar() as progress:
         watch = _Bars(progress, order.names)
         for outcome in run_studies(order, watch):

@@ -1,7 +1,9 @@
 """``shopgraph evaluate``: studies side by side, one sentence for each that fails."""
 
 import json
+import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,29 @@ def test_progress_is_passed_on_and_chatter_is_not(child: Path, tmp_path: Path) -
     found = list(run_studies(order, lambda *what: told.append(what)))
     assert found == [Outcome("good")]
     assert told == [("good", "starting", 0.0), ("good", "fitting", 0.5)]
+
+
+def test_whoever_stops_asking_ends_what_still_runs(child: Path, tmp_path: Path) -> None:
+    child.write_text("import time; print('{}', flush=True); time.sleep(60)")
+    order = Order(names=("good", "missing"), data=tmp_path, out=tmp_path / "out")
+    told = []
+
+    def watch(name: str, what: str, share: float) -> None:
+        told.append(name)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 2)
+        with pytest.raises(KeyboardInterrupt):
+            list(run_studies(order, watch))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert told == ["good", "missing"]
+    assert time.monotonic() - began < 20
 
 
 def test_the_long_ones_begin_first_and_each_once() -> None:
