@@ -33,6 +33,8 @@ def batches(
     lengths: NDArray[np.int64], events: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.int64]]:
     """Rows of about equal length, about ``events`` events together, in random order."""
+    if not len(lengths):
+        return
     order = rng.permutation(len(lengths))
     order = order[np.argsort(lengths[order], kind="stable")]
     bucket = np.cumsum(lengths[order]) // events

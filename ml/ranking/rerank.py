@@ -8,7 +8,6 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.errors import NotEnoughData
 from ml.ranking.candidates import union
 from ml.ranking.rerank_columns import Candidates, ItemFacts, opinions
 from ml.ranking.sequences import Ranker, Sequences
@@ -68,15 +67,23 @@ class Reranker:
         self._makers = dict(channels)
 
     def fit(self, past: Sequences) -> None:
-        """Learn; raises ``NotEnoughData`` where the end of the past has nothing to foretell."""
+        """
+        Learn; where the past has too little for trees the first channel answers alone.
+
+        Raises:
+            NotEnoughData: a channel cannot learn from this past.
+        """
+        self._trees: lightgbm.Booster | None = None
         cut = len(past) - max(round(len(past) * self.config.held_out), 1)
-        early, late = past.take(np.arange(cut)), past.take(np.arange(cut, len(past)))
+        early, late = (
+            past.take(np.arange(max(cut, 0))),
+            past.take(np.arange(max(cut, 0), len(past))),
+        )
         prefixes, target, owner = every_prefix(late, self.config.shortest)
-        if not len(prefixes):
-            raise NotEnoughData("a re-ranker needs cases to learn from", sequences=len(late))
-        self._look(early)
-        kept = _sample(owner, self.config.cases, np.random.default_rng(self.seed))
-        self._trees = self._learn(prefixes.take(kept), target[kept])
+        if len(prefixes) and len(early.item):
+            self._look(early)
+            kept = _sample(owner, self.config.cases, np.random.default_rng(self.seed))
+            self._trees = self._learn(prefixes.take(kept), target[kept])
         self._look(past)
 
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
@@ -86,6 +93,8 @@ class Reranker:
 
     def importance(self) -> dict[str, float]:
         """Share of the gain of all splits, by column."""
+        if self._trees is None:
+            return {}
         gain = self._trees.feature_importance("gain")
         return dict(zip(self._names, (gain / max(gain.sum(), 1e-9)).tolist(), strict=True))
 
@@ -95,7 +104,7 @@ class Reranker:
             channel.fit(past)
         self._facts = ItemFacts(past)
 
-    def _learn(self, prefixes: Sequences, target: NDArray[np.int32]) -> lightgbm.Booster:
+    def _learn(self, prefixes: Sequences, target: NDArray[np.int32]) -> lightgbm.Booster | None:
         tables, labels, groups = [], [], []
         for rows in _blocks(len(prefixes)):
             asked, table, _ = self._table(prefixes.take(rows))
@@ -108,7 +117,7 @@ class Reranker:
             groups.append(np.bincount(asked.row[used], minlength=len(rows))[has_answer])
         group = np.concatenate(groups)
         if not len(group):
-            raise NotEnoughData("no channel proposed a right answer", cases=len(prefixes))
+            return None
         data = lightgbm.Dataset(
             np.concatenate(tables), np.concatenate(labels), group=group, free_raw_data=True
         )
@@ -131,6 +140,8 @@ class Reranker:
 
     def _block(self, prefixes: Sequences) -> NDArray[np.float32]:
         asked, table, first = self._table(prefixes)
+        if self._trees is None:
+            return first
         value = np.asarray(self._trees.predict(table, num_threads=1), np.float32)
         floor = np.full(len(prefixes), np.inf, np.float32)
         np.minimum.at(floor, asked.row, value)

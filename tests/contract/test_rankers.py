@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from ml.errors import NotEnoughData
+from ml.fusion import Fusion, FusionConfig
+from ml.ranking.blend import Blend
 from ml.ranking.causal_attention import CausalAttention, CausalAttentionConfig
 from ml.ranking.ease import EASE
 from ml.ranking.factors import ALS, BPR
@@ -12,14 +14,21 @@ from ml.ranking.item_knn import ItemKNN
 from ml.ranking.lightgcn import LightGCN, LightGCNConfig
 from ml.ranking.markov import Markov
 from ml.ranking.popular import Popular
+from ml.ranking.rerank import RerankConfig, Reranker
+from ml.ranking.rules import SequentialRules
 from ml.ranking.sequences import Sequences
+from ml.ranking.shortlist import Channel, Shortlist, ShortlistConfig
 from ml.ranking.slist import SLIST
+from ml.ranking.vsknn import VSKNN, Neighbourhood
 
 PEOPLE, ITEMS = 40, 12
 """Even people take even items, odd people odd ones; each leaves one of its colour out."""
 
 UNSOLD = ITEMS
 """The last item of the catalogue, which nobody ever touched."""
+
+TOWERS = FusionConfig(dim=16, epochs=40, batch=64, negatives=8, learning_rate=0.01)
+TREES = RerankConfig(held_out=0.5, candidates=ITEMS, trees=40, leaves=4, smallest=5)
 
 RANKERS = {
     "popular": Popular,
@@ -36,16 +45,30 @@ RANKERS = {
     "causal attention": lambda: CausalAttention(
         CausalAttentionConfig(dim=16, layers=1, epochs=60, batch=16, negatives=8, dropout=0), seed=3
     ),
+    "shortlist": lambda: Shortlist(
+        {
+            "neighbours": Channel(make=ItemKNN, weight=1.0),
+            "order": Channel(make=Markov, weight=0.2),
+        },
+        ShortlistConfig(items=8, dim=4, trees=20, smallest=5),
+        seed=3,
+    ),
+    "rules": lambda: SequentialRules(steps=5),
+    "vsknn": VSKNN,
+    "vsknn lately": lambda: VSKNN(Neighbourhood(half_life=30.0, reach=0.5)),
+    "fusion": lambda: Fusion(TOWERS, seed=3),
+    "fixed blend": lambda: Blend(Fusion(TOWERS, seed=3), VSKNN(), share=0.5),
+    "re-ranker": lambda: Reranker({"memory": VSKNN, "rules": SequentialRules}, TREES, seed=3),
 }
 """Every ranker, with small settings; add yours here."""
 
 IMPERSONAL = {"popular", "popular lately", "history"}
 """They do not look at who took what together, so the checkerboard cannot be known to them."""
 
-BY_ORDER = {"popular lately", "co-visits"}
+BY_ORDER = {"popular lately", "co-visits", "re-ranker", "vsknn lately"}
 """They are told that sequences lie in order of time, so that order matters to them."""
 
-BY_CHANCE = {"als", "bpr", "causal attention", "lightgcn"}
+BY_CHANCE = {"als", "bpr", "causal attention", "fixed blend", "fusion", "lightgcn"}
 """They begin with random numbers, which fall to others when the sequences are mixed."""
 
 

@@ -108,10 +108,19 @@ def test_what_the_trees_used_can_be_read():
     assert any(name.startswith("rules") for name in found)
 
 
-def test_an_end_without_anything_to_foretell_is_said():
+def test_without_anything_to_foretell_the_first_channel_answers():
     """Sessions of one event have no next item."""
+    past = Sequences.of([[1], [2], [1]] * 7, ITEMS)
+    model = Reranker({"rules": SequentialRules}, SMALL)
+    model.fit(past)
+    assert model.scores(Sequences.of([[2]], ITEMS)).argmax() == 1
+    assert model.importance() == {}
+
+
+def test_without_events_that_is_said():
+    """Channels cannot learn from nothing."""
     with pytest.raises(NotEnoughData):
-        Reranker({"rules": SequentialRules}, SMALL).fit(Sequences.of([[1]] * 20, ITEMS))
+        Reranker({"rules": SequentialRules}, SMALL).fit(Sequences.of([], ITEMS))
 
 
 def test_cells_of_a_sparse_table_are_looked_up_at_once():
