@@ -33,11 +33,11 @@ class RerankConfig:
     held_out: float = 0.05
     candidates: int = 40
     shortest: int = 1
-    cases: int = 20_000
-    trees: int = 150
-    leaves: int = 31
+    cases: int = 12_000
+    trees: int = 100
+    leaves: int = 15
     learning_rate: float = 0.08
-    smallest: int = 50
+    smallest: int = 100
 
 
 class Reranker:

@@ -51,7 +51,7 @@ RETAILROCKET = SessionSetting(
     onward=Neighbourhood(
         neighbours=300, decay=0.75, rarity=4.0, half_life=30_000, reach=2.0, behind=0.2
     ),
-    network=FusionConfig(epochs=4, batch=3072),
+    network=FusionConfig(epochs=3, batch=3072),
     share=0.5,
     rerank=RerankConfig(shortest=2),
     bars=(58.5, 30.0),
@@ -74,7 +74,7 @@ DIGINETICA = SessionSetting(
     onward=Neighbourhood(
         neighbours=500, decay=1.5, rarity=4.0, half_life=30_000, reach=2.0, behind=0.2
     ),
-    network=FusionConfig(epochs=4, batch=3072),
+    network=FusionConfig(epochs=3, batch=3072),
     share=0.5,
     rerank=RerankConfig(),
     bars=(54.0, 19.2),

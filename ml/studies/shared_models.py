@@ -21,9 +21,14 @@ class Shared:
         self._make = make
         self._known: dict[tuple[int, int], _Remembered] = {}
 
-    def view(self) -> "View":
-        """A ranker of its own that learns through this."""
-        return View(self)
+    def view(self, *, part: "Shared | None" = None, whole: int = 0) -> "View":
+        """
+        A ranker of its own that learns through this.
+
+        Args:
+            part: learns in place of this from a past of fewer than ``whole`` sequences.
+        """
+        return View(self, part, whole)
 
     def fitted(self, past: Sequences) -> "_Remembered":
         """The model for this past; pasts of a study differ in size."""
@@ -42,13 +47,18 @@ class Shared:
 class View:
     """A ranker whose model others share."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: Shared, part: Shared | None = None, whole: int = 0) -> None:
         self._shared = shared
+        self._part = part
+        self._whole = whole
         self._model: _Remembered | None = None
 
     def fit(self, past: Sequences) -> None:
         """Take the model for this past; raises what learning raises."""
-        self._model = self._shared.fitted(past)
+        shared = self._shared
+        if self._part is not None and len(past) < self._whole:
+            shared = self._part
+        self._model = shared.fitted(past)
 
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
         """(S, V) of the shared model; not to be written into."""
