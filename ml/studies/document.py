@@ -6,15 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ml.evaluation.balanced import GROUP as BALANCED
 from ml.evaluation.records import Figure, Gain, Row, Study
-from ml.studies.paper import PAPER, claims, why_they_differ
-from ml.studies.report import cell, gain_text, goal_text, short
+from ml.studies.paper import PAPER, claims, is_better, why_they_differ
+from ml.studies.report import cell, columns, gain_text, goal_text, short
 from ml.studies.tables import markdown
 
 HEADLINE = ("ap", "auc", "log_loss", "recall@20", "mrr@20", "recall@10", "ndcg@10", "f1")
 
-
-SAME_FOR_ALL = ("pairs", "positives")
-"""Figures that every model of a table shares; the base rate stays, it belongs to every row."""
 
 VIEW = 5
 """A group with so many models is a view of its own, not a part of the cases."""
@@ -49,6 +46,7 @@ def _lines(studies: Sequence[Study]) -> Iterator[str]:
         "The whole model over the same model without one part.",
         [(study, gain) for study in studies for gain in study.ablation],
     )
+    yield from _useless(studies)
     yield from _gains(
         "Promotion and time",
         "The same model with and without the columns on promotion.",
@@ -136,6 +134,16 @@ def _gains(title: str, what: str, found: Sequence[tuple[Study, Gain]]) -> Iterat
     yield from _gain_table(found)
 
 
+def _useless(studies: Sequence[Study]) -> Iterator[str]:
+    """Which parts have shown no gain on any set; they are to be off unless asked for."""
+    steps = [gain for study in studies for gain in study.ablation]
+    useful = {(gain.ours, gain.theirs) for gain in steps if is_better(gain)}
+    idle = dict.fromkeys((gain.ours, gain.theirs) for gain in steps)
+    named = [f"{ours} over {theirs}" for ours, theirs in idle if (ours, theirs) not in useful]
+    if named:
+        yield from _wrapped(f"No significant gain on any set: {'; '.join(named)}.")
+
+
 def _gain_table(found: Iterable[tuple[Study, Gain]]) -> Iterator[str]:
     rows = [
         [study.name, gain.ours, gain.theirs, gain.figure, gain_text(gain), _verdict(gain)]
@@ -176,8 +184,7 @@ def _groups(study: Study) -> Iterator[str]:
 
 
 def _rows_table(rows: Sequence[Row]) -> Iterator[str]:
-    names = list(dict.fromkeys(name for row in rows for name in row.figures))
-    names = [name for name in names if name not in SAME_FOR_ALL]
+    names = columns(rows)
     yield from markdown(
         ["model", *names, "seeds", "seconds", "peak MiB"],
         [
@@ -195,7 +202,7 @@ def _rows_table(rows: Sequence[Row]) -> Iterator[str]:
 
 def _headline(rows: Sequence[Row]) -> list[str]:
     found = [name for name in HEADLINE if any(name in row.figures for row in rows)]
-    return found or list(dict.fromkeys(name for row in rows for name in row.figures))
+    return found or columns(rows)
 
 
 def _find(rows: Sequence[Row], names: Sequence[str]) -> Row | None:

@@ -169,8 +169,13 @@ def _turned(gain: Gain) -> Gain:
 def _verdict(gain: Gain) -> str:
     if not gain.interval.is_significant:
         return "cannot be told"
-    is_loss = gain.figure in LOSSES
-    return "yes" if (gain.interval.difference > 0) is not is_loss else "no, the reverse"
+    return "yes" if is_better(gain) else "no, the reverse"
+
+
+def is_better(gain: Gain) -> bool:
+    """Whether the first model is better beyond doubt; losses count downwards."""
+    found = gain.interval
+    return found.high < 0 if gain.figure in LOSSES else found.low > 0
 
 
 def _level(studies: Sequence[Study]) -> str:

@@ -10,6 +10,9 @@ from ml.evaluation.records import Figure, Gain, Goal, Row, Study
 from ml.studies.pictures import KINDS, curves_svg, gains_svg
 from ml.studies.store import read_studies
 
+SAME_FOR_ALL = ("pairs", "positives")
+"""Figures that every model of a table shares; the base rate stays, it belongs to every row."""
+
 TEMPLATE = Path(__file__).with_name("report.html")
 
 
@@ -37,8 +40,9 @@ def page(studies: Iterable[Study]) -> str:
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
-    """All figures of some rows, in the order in which they first come up."""
-    return list(dict.fromkeys(name for row in rows for name in row.figures))
+    """All figures of some rows, the base rate first, then as they come up; not what all share."""
+    names = dict.fromkeys(name for row in rows for name in row.figures if name not in SAME_FOR_ALL)
+    return sorted(names, key=lambda name: name != "base_rate")
 
 
 def cell(figure: Figure | None) -> str:
@@ -46,7 +50,7 @@ def cell(figure: Figure | None) -> str:
     if figure is None:
         return ""
     interval = "" if figure.low is None else f" [{short(figure.low)}, {short(figure.high)}]"
-    deviation = "" if figure.deviation is None else f" ±{short(figure.deviation)}"
+    deviation = f" ±{short(figure.deviation)}" if figure.deviation else ""
     return f"{short(figure.value)}{interval}{deviation}"
 
 

@@ -93,10 +93,13 @@ def show(study: Study) -> None:
             console.print(
                 f"  {title}: {gain.ours} over {gain.theirs}, {gain.figure} "
                 f"{gain.interval.difference:+.4f} "
-                f"({gain.interval.low:+.4f} to {gain.interval.high:+.4f}){sure}"
+                f"({gain.interval.low:+.4f} to {gain.interval.high:+.4f}){sure}",
+                soft_wrap=True,
             )
     for goal in study.goals:
-        console.print(f"  goal {'holds' if goal.holds else 'FALLS SHORT'}: {goal_text(goal)}")
+        console.print(
+            f"  goal {'holds' if goal.holds else 'FALLS SHORT'}: {goal_text(goal)}", soft_wrap=True
+        )
     console.print()
 
 
@@ -135,7 +138,8 @@ def figure_text(figure: Figure | None) -> str:
 
 def goal_text(goal: Goal) -> str:
     """What was to be reached, what was, and the bar."""
-    return f"{goal.what}: {goal.value:.4f} {'≤' if goal.is_upper_bound else '≥'} {goal.bar:g}"
+    side = "≤" if goal.is_upper_bound else "≥"
+    return f"{goal.what} {goal.value:.4f} (bar {side} {goal.bar:g})"
 
 
 def json_lines(study: Study) -> list[dict[str, Any]]:

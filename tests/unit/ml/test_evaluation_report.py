@@ -18,7 +18,7 @@ from ml.studies import STUDIES, Plan, Tell
 from ml.studies import __main__ as child
 from ml.studies.document import document
 from ml.studies.paper import PAPER, claims
-from ml.studies.report import page, write_report
+from ml.studies.report import columns, page, write_report
 from ml.studies.store import read_studies, write_study
 from ml.studies.tables import markdown
 
@@ -97,6 +97,7 @@ def test_the_page_has_tables_goals_and_pictures_and_loads_nothing(tmp_path: Path
         assert wanted in text
     assert not re.search(r"<(script|link|img)\b|@import|url\(http", text)
     assert "base rate 0.0039" in text
+    assert "1 of 2 goals hold" in text
 
 
 def test_two_pictures_of_a_page_have_ids_of_their_own() -> None:
@@ -147,6 +148,19 @@ def test_a_claim_is_found_from_either_side_and_losses_count_downwards() -> None:
     found = dict(claims([study]))
     assert found["LSTM-ATT-GNN beats the LSTM alone"].startswith("no, the reverse")
     assert found["LSTM-ATT-GNN beats the GAT alone"].startswith("yes")
+
+
+def test_parts_that_helped_nowhere_are_named() -> None:
+    one, other = made_up(), made_up("journey")
+    one.ablation[:] = [gain("all", "no graph", -0.1, 0.1), gain("all", "no memory", -0.1, 0.1)]
+    other.ablation[:] = [gain("all", "no graph", 0.1, 0.2), gain("all", "x", 0.1, 0.2, "log_loss")]
+    text = document([one, other])
+    assert "No significant gain on any set: all over no memory; all over x." in text
+
+
+def test_the_base_rate_stands_first_and_counts_that_all_share_are_left_out() -> None:
+    figures = {name: Figure(1.0) for name in ("ap", "pairs", "positives", "base_rate")}
+    assert columns([Row(model="a", figures=figures)]) == ["base_rate", "ap"]
 
 
 def test_cold_start_and_promotion_have_tables_of_their_own() -> None:
