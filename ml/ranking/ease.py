@@ -38,6 +38,12 @@ class EASE:
         self._popularity = np.zeros(0, np.float32)
         self._table = np.zeros((0, 0), np.float32)
 
+    def decaying(self, decay: float) -> "EASE":
+        """The same table, asked with another decay."""
+        other = EASE(ridge=self._ridge, decay=decay, kind_weight=self._kind_weight)
+        other._table, other._popularity = self._table, self._popularity
+        return other
+
     def fit(self, past: Sequences) -> None:
         """
         Solve; raises ``NotEnoughData`` without events.

@@ -68,8 +68,8 @@ IMPERSONAL = {"popular", "popular lately", "history"}
 BY_ORDER = {"popular lately", "co-visits", "re-ranker", "vsknn lately"}
 """They are told that sequences lie in order of time, so that order matters to them."""
 
-BY_CHANCE = {"als", "bpr", "causal attention", "fixed blend", "fusion", "lightgcn"}
-"""They begin with random numbers, which fall to others when the sequences are mixed."""
+BY_CHANCE = {"als", "bpr", "causal attention", "fixed blend", "fusion", "lightgcn", "shortlist"}
+"""They draw random numbers, which fall to others when the sequences are mixed."""
 
 
 def board() -> tuple[Sequences, np.ndarray]:
