@@ -25,13 +25,14 @@ from ml.studies.alibaba_models import (
     DAILY,
     FUSION,
     HORIZONS,
+    LINE,
     MODELS,
     PARTS,
     TREES,
     Logits,
     Said,
     ask,
-    blend,
+    fuse,
 )
 from ml.studies.alibaba_paper import VARIANTS, Fold, PaperRuns
 
@@ -54,6 +55,8 @@ REFITS: dict[int, tuple[int, ...]] = {
 }
 """Day of a fit, then the days it answers; no label that a fit learns from ends later."""
 
+_QUICK_REFITS = {TUNING: (TUNING,), VALIDATION: (VALIDATION, 102), TEST: (TEST,)}
+
 FOLDS = (
     Fold((25, 39, 53, 67), TUNING, (TUNING, *ROLLING)),
     Fold((25, 39, 53, 67, TUNING), VALIDATION, (VALIDATION, TEST)),
@@ -75,6 +78,7 @@ CLAIMS = (
 )
 PARTS_WORTH = (
     (FUSION, DAILY),
+    (FUSION, LINE),
     (DAILY, TREES),
     ("paper", "paper without attention"),
     ("paper", "paper without graph"),
@@ -111,6 +115,7 @@ class AlibabaStudy:
         tell("counting", 0.0)
         self._data = load(plan.data)
         self._rolling = (VALIDATION, 102, TEST) if plan.quick else ROLLING
+        self._refits = _QUICK_REFITS if plan.quick else REFITS
         self._asked = Table.join([pairs_at(self._data, day) for day in (TUNING, *self._rolling)])
         self._days = day_of(self._asked)
         on = self._asked.take
@@ -133,16 +138,17 @@ class AlibabaStudy:
 
     def _counters(self) -> None:
         seeds = self._plan.seeds
-        lessons = Lessons.of(self._data, tuple(REFITS), HORIZONS, seed=0)
+        lessons = Lessons.of(self._data, tuple(self._refits), HORIZONS, seed=0)
         for k, (name, model) in enumerate(MODELS.items()):
             self._tell(name, 0.05 + 0.03 * k)
-            self._keep(name, ask(model, lessons, self._asked, REFITS, seeds))
-        parts = []
-        for k, model in enumerate(PARTS.values()):
-            self._tell(model.note, 0.25 + 0.1 * k)
-            parts.append(ask(model, lessons, self._asked, REFITS, seeds))
-        self._keep(DAILY, parts[-1])
-        self._keep(FUSION, blend(parts, "LightGBM on labels of 3, 7 and 14 d, every day"))
+            self._keep(name, ask(model, lessons, self._asked, self._refits, seeds))
+        parts: dict[str, Said] = {}
+        for k, (name, model) in enumerate(PARTS.items()):
+            self._tell(name, 0.25 + 0.07 * k)
+            parts[name] = ask(model, lessons, self._asked, self._refits, seeds)
+        for name in (LINE, DAILY):
+            self._keep(name, parts[name])
+        self._keep(FUSION, fuse(parts))
 
     def _networks(self) -> None:
         runs = PaperRuns(self._data, quick=self._plan.quick)

@@ -19,7 +19,7 @@ HORIZONS = (3, 7, HORIZON_DAYS)
 
 FUSION = "fusion"
 TREES = "LightGBM"
-DAILY = "LightGBM, every day"
+DAILY = "LightGBM, 14 d, every day"
 
 _SMALL = TreeSettings(rounds=150, learning_rate=0.03, leaves=8, leaf_rows=100)
 _LARGE_LEAVES = TreeSettings(rounds=150, learning_rate=0.03, leaves=8, leaf_rows=500)
@@ -67,16 +67,20 @@ MODELS: dict[str, Model] = {
 }
 """Everything on the same counters; labels every 14 days."""
 
-PARTS: dict[int, Model] = {
-    days: Model(
+LINE = "logistic regression, every day"
+LINE_SHARE = 0.3
+"""Its part in the fusion, chosen by log-loss on days 60 to 81; the trees share the rest."""
+
+PARTS: dict[str, Model] = {
+    f"LightGBM, {days} d, every day": Model(
         lambda seed: Trees(seed=seed, settings=_LARGE_LEAVES),
         _daily(days),
         True,
         f"labels of {days} d, every day",
     )
     for days in HORIZONS
-}
-"""The fusion is the mean of their logits."""
+} | {LINE: Model(lambda _: Logistic(), _daily(HORIZON_DAYS), note="labels of 14 d, every day")}
+"""What the fusion is made of."""
 
 
 def ask(
@@ -105,11 +109,16 @@ def ask(
     return Said(said, meter.seconds / len(said), meter.peak_mb, model.note)
 
 
-def blend(parts: Sequence[Said], note: str) -> Said:
-    """The mean of the logits, seed by seed."""
+def fuse(said: Mapping[str, Said]) -> Said:
+    """The mean of the trees' logits with the line's, seed by seed."""
+    trees = [one for name, one in said.items() if name != LINE]
+    line = said[LINE]
     return Said(
-        [np.mean(each, axis=0) for each in zip(*(part.logits for part in parts), strict=True)],
-        sum(part.seconds for part in parts),
-        max(part.peak_mb for part in parts),
-        note,
+        [
+            (1 - LINE_SHARE) * np.mean(each, axis=0) + LINE_SHARE * line.logits[0]
+            for each in zip(*(one.logits for one in trees), strict=True)
+        ],
+        sum(one.seconds for one in said.values()),
+        max(one.peak_mb for one in said.values()),
+        f"LightGBM on labels of 3, 7 and 14 d with {LINE_SHARE:.0%} of a line, every day",
     )

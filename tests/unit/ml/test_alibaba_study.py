@@ -13,7 +13,7 @@ from ml.features.behaviours import CART, PURCHASE
 from ml.studies import STUDIES, Plan, run
 from ml.studies.alibaba import POOLED, REFITS, TEST, TUNING, VALIDATION
 from ml.studies.alibaba_data import FILE, FIRST_DAY, Lessons, day_of, load, pairs_at
-from ml.studies.alibaba_models import FUSION, HORIZONS, MODELS
+from ml.studies.alibaba_models import DAILY, FUSION, HORIZONS, LINE, MODELS
 from ml.studies.alibaba_paper import VARIANTS
 
 DAYS = 123
@@ -107,7 +107,7 @@ def test_the_whole_study_has_every_model_in_both_views(folder):
         study = run("alibaba", plan, lambda what, share: told.append(share))
     finally:
         torch.set_num_threads(threads)
-    names = {*MODELS, *VARIANTS, FUSION, "LightGBM, every day"}
+    names = {*MODELS, *VARIANTS, FUSION, DAILY, LINE}
     for rows in (study.rows, study.groups[BALANCED], study.groups[POOLED]):
         assert {row.model for row in rows} == names
         assert all(np.isfinite(row.figures["auc"].value) for row in rows)
