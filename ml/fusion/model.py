@@ -151,29 +151,36 @@ class Fusion:
         weight: NDArray[np.float32],
         drawn: Drawn,
     ) -> Tensor:
-        table = self._items()  # (V + 1, dim)
         events = gather(past, begin, end)
-        states = self._people(table[events.item], events)  # (B, T, dim)
-        row, step = torch.nonzero(events.item < past.n_items, as_tuple=True)
-        at = begin[row.numpy()] + step.numpy() + 1
-        users = states[row, step]
-        if self.config.first:
-            is_first = np.isin(begin, past.start)
-            users = torch.cat([self._prior(int(is_first.sum())), users])
-            at = np.concatenate([begin[is_first], at])
+        row, step = np.nonzero(events.item.numpy() < past.n_items)
+        at = begin[row] + step + 1
+        is_first = np.isin(begin, past.start) if self.config.first else np.zeros(len(begin), bool)
+        at = np.concatenate([begin[is_first], at])
         target = past.item[at].astype(np.int64)
-        users, table = self._directed(users), self._compared(table)
-        users, right, others = self._with_bias(users, table, target, drawn.item)
+        # One look-up of the items of this step: each look-up has a table of gradients.
+        read = [events.item.numpy().ravel(), target, drawn.item]
+        item, place = np.unique(np.concatenate(read), return_inverse=True)
+        table = self._items()[torch.from_numpy(item)]
+        seen, right, others = table[torch.from_numpy(place)].split([len(part) for part in read])
+        states = self._people(seen.view(*events.item.shape, -1), events)  # (B, T, dim)
+        prior = self._prior(int(is_first.sum()))
+        users = self._directed(torch.cat([prior, states[row, step]]))
+        right, others = self._compared(right), self._compared(others)
+        users, right, others = self._with_bias(users, right, others, target, drawn.item)
         each = sampled_softmax(users, right, others, target, drawn)
         worth = torch.from_numpy(weight[at])
         loss: Tensor = (each * worth).sum() / worth.sum()
         return loss
 
     def _with_bias(
-        self, users: Tensor, table: Tensor, target: NDArray[np.int64], drawn: NDArray[np.int64]
+        self,
+        users: Tensor,
+        right: Tensor,
+        others: Tensor,
+        target: NDArray[np.int64],
+        drawn: NDArray[np.int64],
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The bias as one more coordinate, where it is switched on."""
-        right, others = table[torch.from_numpy(target)], table[torch.from_numpy(drawn)]
         if not self.config.popular:
             return users, right, others
         return (
