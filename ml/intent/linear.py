@@ -126,15 +126,15 @@ class _Line:
 class Logistic(_Line):
     """Logistic regression; nothing in it is random."""
 
-    def __init__(self, *, strength: float = 1e-3) -> None:
-        """``strength`` is how much the data count against the pull of the weights to 0 (C)."""
+    def __init__(self, *, ridge: float = 0.3) -> None:
+        """``ridge`` times the number of positives is the pull of the weights to 0."""
         super().__init__()
-        self._strength = strength
+        self._ridge = ridge
 
     def fit(self, table: Table, *, validation: Table | None = None) -> None:
         """Learn; raises ``NotEnoughData`` where a class is missing."""
         rows = self._start(table)
-        model = LogisticRegression(C=self._strength, max_iter=300)
+        model = LogisticRegression(C=_strength(self._ridge, table), max_iter=300)
         model.fit(rows, table.label, sample_weight=table.weight)
         self._weight, self._bias = model.coef_[0], float(model.intercept_[0])
 
@@ -142,16 +142,17 @@ class Logistic(_Line):
 class LinearSvm(_Line):
     """A linear support vector machine with squared hinge loss; Platt's line makes it log-odds."""
 
-    def __init__(self, *, seed: int = 0, strength: float = 1e-4) -> None:
-        """``strength`` is how much the data count against the pull of the weights to 0 (C)."""
+    def __init__(self, *, seed: int = 0, ridge: float = 18.0) -> None:
+        """``ridge`` times the number of positives is the pull of the weights to 0."""
         super().__init__()
         self._seed = seed
-        self._strength = strength
+        self._ridge = ridge
 
     def fit(self, table: Table, *, validation: Table | None = None) -> None:
         """Learn; raises ``NotEnoughData`` where a class is missing."""
         rows = self._start(table)
-        model = LinearSVC(C=self._strength, dual=False, max_iter=500, random_state=self._seed)
+        strength = _strength(self._ridge, table)
+        model = LinearSVC(C=strength, dual=False, max_iter=500, random_state=self._seed)
         model.fit(rows, table.label, sample_weight=table.weight)
         weight, bias = model.coef_[0], float(model.intercept_[0])
         # The margin of rare positives hardly moves from -1, so it is stretched before Platt.
@@ -160,3 +161,8 @@ class LinearSvm(_Line):
         platt = fit_platt(table.label, margin / spread, table.weight)
         self._weight = platt.slope / spread * weight
         self._bias = platt.slope / spread * bias + platt.intercept
+
+
+def _strength(ridge: float, table: Table) -> float:
+    """C of scikit-learn: purchases are what is scarce, so the pull goes by their number."""
+    return 1.0 / (ridge * float(table.weight[table.label].sum()))

@@ -2,21 +2,53 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from ml.calibration import sigmoid
 from ml.errors import ModelBroken, NotEnoughData
 from ml.evaluation.metrics import roc_auc
+from ml.intent.fit_stack import StackSettings, fit_stack
 from ml.intent.linear import Column, LinearSvm, Logistic
+from ml.intent.stack import Stack
 from ml.intent.table import Classifier, Table
 from ml.intent.trees import Trees, TreeSettings
+
+
+class FittedStack:
+    """``fit_stack`` in the shape of a classifier."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._settings = StackSettings(
+            networks=1, share=0.5, tree=TreeSettings(rounds=60), epochs=1, least_steps=300
+        )
+
+    def fit(self, table: Table, *, validation: Table | None = None) -> None:
+        self._stack = fit_stack(
+            table, validation=validation, settings=self._settings, seed=self._seed
+        )
+
+    def logits(self, table: Table) -> NDArray[np.float64]:
+        return self._stack.logits(table)
+
+    def save(self, folder: Path) -> None:
+        self._stack.save(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Stack:
+        return Stack.load(folder)
+
 
 CLASSIFIERS: dict[str, Callable[[int], Classifier]] = {
     "column": lambda seed: Column("rule"),
     "logistic": lambda seed: Logistic(),
     "svm": lambda seed: LinearSvm(seed=seed),
+    "stack": FittedStack,
     "trees": lambda seed: Trees(seed=seed, settings=TreeSettings(rounds=60)),
 }
 
@@ -42,6 +74,15 @@ def table(n: int = 3000, seed: int = 0, *, share: float | None = None) -> Table:
     kept = made.label | (rng.random(n) < share)
     weight = np.where(made.label, 1.0, 1.0 / share).astype(np.float32)
     return replace(made, weight=weight).take(kept)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Sums over several threads do not repeat to the last bit."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(params=sorted(CLASSIFIERS))
