@@ -33,6 +33,8 @@ STUDIES: dict[str, str] = {
     "alibaba": "ml.studies.alibaba:run",
     "journey": "ml.studies.journey:journey",
     "beauty": "ml.studies.beauty:beauty",
+    "movielens-time": "ml.studies.movielens:movielens_time",
+    "movielens-recbole": "ml.studies.movielens:movielens_recbole",
     "retailrocket": "ml.studies.sessions:retailrocket",
     "diginetica": "ml.studies.sessions:diginetica",
 }
