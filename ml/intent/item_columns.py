@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ml.intent.history import History
 from ml.intent.moment import Columns, Moment
 from ml.intent.spells import Numbers, Rows
 
@@ -32,11 +33,22 @@ def _items(at: Moment) -> dict[str, Numbers]:
         "trend_1": (sold[0] + 1) / (sold[12] / 13 + 1),
         "trend_2": (sold[1] / 2 + 1) / (sold[12] / 13 + 1),
         "trend_4": (sold[3] / 4 + 1) / (sold[12] / 13 + 1),
+        **_group_trends(history, sold),
         "pool": np.bincount(slot[state.item], minlength=n).astype(np.float64),
         "gap": at.item_gap[asked],
         **_prices(at),
     }
     return found | _repeats(at)
+
+
+def _group_trends(history: History, sold: Rows) -> dict[str, Numbers]:
+    """Late sales of the item's kind and category against their usual ones: seasons."""
+    found = {}
+    for name, codes in zip(("kind", "category"), history.levels.narrow, strict=True):
+        code = codes[history.asked].astype(np.int64)
+        late, usual = (np.bincount(code, one)[code] for one in (sold[1] / 2, sold[12] / 13))
+        found[f"{name}_trend"] = (late + 1) / (usual + 1)
+    return found
 
 
 def _prices(at: Moment) -> dict[str, Numbers]:

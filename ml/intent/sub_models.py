@@ -16,6 +16,7 @@ import numpy as np
 from ml.intent.hazards import pooled
 from ml.intent.household import people
 from ml.intent.item_columns import items
+from ml.intent.kind_lines import SAMPLE, kind_lines
 from ml.intent.moment import Columns, Moment
 from ml.intent.promoted import item_promotions
 from ml.intent.spells import Numbers, Rows
@@ -43,11 +44,12 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class SubModel:
-    """What a sub-model is about and how it grows."""
+    """What a sub-model is about, how it grows, and from how many of the latest periods."""
 
     name: str
     lines: Callable[[Moment], Lines]
     settings: TreeSettings
+    periods: int = 1000
 
 
 def person_lines(at: Moment) -> tuple[Numbers, Numbers, Numbers, Rows]:
@@ -107,6 +109,15 @@ def item_rate(at: Moment) -> Lines:
     return _share(values, active, np.bincount(slot, state.bought, n))
 
 
+def kind_need(at: Moment) -> Lines:
+    """Whether a person buys anything of a kind bought before; one group in a few, by turns."""
+    spells = at.history.by_kind
+    group = np.unique(spells.group[spells.within(at.first, at.period)])
+    group = group[(spells.key[group] + at.period) % SAMPLE == 0]
+    values, bought = kind_lines(at, group)
+    return Lines(values, bought.astype(np.float32), np.ones(len(group), np.float32))
+
+
 def _share(values: Rows, active: Numbers, bought: Numbers) -> Lines:
     weight = active / max(active.mean(), EPSILON)
     target = bought / np.maximum(active, 1)
@@ -132,6 +143,7 @@ SUB_MODELS = (
     SubModel("person", person_rate, _slow(12, 100, 180)),
     SubModel("visit", person_visit, _slow(12, 100, 180)),
     SubModel("item", item_rate, _slow(24, 200, 200)),
+    SubModel("kind", kind_need, TreeSettings(rounds=100, patience=0, leaf_rows=200), periods=8),
 )
 
 
@@ -147,7 +159,7 @@ class SubModels:
         """Learn from the lines of closed periods, by name; unlearnable ones are left out."""
         boosters = {}
         for model in SUB_MODELS:
-            past = lines[model.name]
+            past = lines[model.name][-model.periods :]
             if not past:
                 continue
             values, target, weight = (
@@ -172,9 +184,26 @@ class SubModels:
             "sub_item": logit["item"][slot],
             "sub_person_item": both,
         }
+        kind = self._kind(at)
+        found["sub_kind"] = kind
+        found["sub_kind_item"] = kind + logit["item"][slot] - _logit(BASE)
         for name in ("hazard", "hazard_phase", "hazard_item_count"):
             found[f"sub_{name}"] = both + _logit(hazards[name]) - _logit(BASE)
         return found
+
+    def _kind(self, at: Moment) -> Numbers:
+        """(P,) logit of the kind's need; that of a stranger where the person never bought it."""
+        spells, size = at.history.by_kind, int(at.history.levels.kind.max(initial=0)) + 1
+        group = spells.find(at.user * size + at.kind)
+        recent = np.zeros(len(spells.key) + 1, bool)
+        recent[spells.group[spells.within(at.first, at.period)]] = True
+        found = np.full(len(spells.key) + 1, _logit(BASE))
+        asked = np.unique(group[recent[group]])
+        if "kind" in self.boosters and len(asked):
+            values, _ = kind_lines(at, asked)
+            found[asked] = _logit(np.asarray(self.boosters["kind"].predict(values, num_threads=1)))
+        answer: Numbers = found[group]
+        return answer
 
     def _logit(self, name: str, at: Moment) -> Numbers:
         lines = {model.name: model for model in SUB_MODELS}[name].lines(at)

@@ -87,6 +87,12 @@ class Trees:
         found = self._trained.predict(table.values, raw_score=True, num_threads=1)
         return np.asarray(found, np.float64)
 
+    @property
+    def rounds(self) -> int:
+        """How many trees answer: those up to the best round where validation stopped them."""
+        best = int(self._trained.best_iteration)
+        return best if best > 0 else int(self._trained.num_trees())
+
     def gains(self, names: tuple[str, ...]) -> dict[str, float]:
         """Each column's share of the gain of all splits, best first."""
         gain = self._trained.feature_importance("gain").astype(np.float64)
