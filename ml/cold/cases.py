@@ -1,5 +1,6 @@
 """Questions about people of whom exactly so many events are known."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,3 +103,28 @@ def _distinct(sequences: Sequences) -> Sequences:
     once = np.zeros(len(key), bool)
     once[np.unique(key, return_index=True)[1]] = True
     return keep(sequences, once)
+
+
+def joined(parts: Sequence[Cases]) -> Cases:
+    """All cases one after the other; none of them may leave items out."""
+    prefixes = [part.prefixes for part in parts]
+    codes = [one.code for one in prefixes if one.code is not None]
+    together = Sequences(
+        item=np.concatenate([one.item for one in prefixes]),
+        start=_starts([one.start for one in prefixes]),
+        n_items=prefixes[0].n_items,
+        code=np.concatenate(codes) if len(codes) == len(prefixes) else None,
+        ts=np.concatenate([times(one) for one in prefixes]),
+    )
+    return Cases(
+        prefixes=together,
+        target=np.concatenate([part.target for part in parts]),
+        target_start=_starts([part.target_start for part in parts]),
+        owner=np.concatenate([part.owner for part in parts]),
+    )
+
+
+def _starts(parts: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Borders of rows that are laid one part behind the other."""
+    lengths = np.concatenate([np.diff(part) for part in parts])
+    return np.append(0, np.cumsum(lengths)).astype(np.int64)

@@ -1,0 +1,166 @@
+"""What a few events say about each item: how much likelier they make it than it was before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ml.cold.cases import times
+from ml.cold.follows import Follows, follows
+from ml.config import DAY_MS
+from ml.ranking.profiles import profiles
+from ml.ranking.sequences import Sequences
+
+HALF_LIVES_DAYS = (56.0, 7.0)
+"""Popularity is read at several speeds; the blend weighs them."""
+
+VISIT_HALF_LIVES_DAYS = (56.0, 7.0)
+"""The same, counting each person once a day."""
+
+PRIOR = 20.0
+"""Events that an item needs before its own rate of return counts as much as that of all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """
+    Lifts between groups of items: ``P(next is in g | now in f) / P(next is in g)``.
+
+    Shapes, G groups:
+        group: (V,) int64, the group of each item
+        extra: (G, G) float32, the lift of a pair beyond ``base`` of its row
+        base:  (G,) float32, the lift where a pair was never seen
+    """
+
+    group: NDArray[np.int64]
+    extra: csr_array
+    base: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, table: csr_array, group: NDArray[np.int64], prior: float) -> "Level":
+        """From counts between items; ``prior`` counts are added as if nothing followed."""
+        n = int(group.max(initial=0)) + 1
+        row = np.repeat(group, np.diff(table.indptr))
+        pairs = csr_array((table.data, (row, group[table.indices])), shape=(n, n))
+        pairs.sum_duplicates()
+        total = pairs.sum(axis=1)
+        share = (pairs.sum(axis=0) + 1e-3) / (pairs.sum() + 1e-3 * n)
+        of_row = np.repeat(np.arange(n), np.diff(pairs.indptr))
+        value = pairs.data / (share[pairs.indices] * (total + prior)[of_row])
+        extra = csr_array((value.astype(np.float32), pairs.indices, pairs.indptr), shape=(n, n))
+        return cls(group=group, extra=extra, base=(prior / (total + prior)).astype(np.float32))
+
+    def log_lift(self, asked: csr_array) -> NDArray[np.float32]:
+        """
+        (S, V) log of the mean lift over each row's events.
+
+        Args:
+            asked: (S, V) weights of the events, each row sums to 1 or is empty.
+        """
+        row = np.repeat(np.arange(asked.shape[0]), np.diff(asked.indptr))
+        shape = (asked.shape[0], len(self.base))
+        groups = csr_array((asked.data, (row, self.group[asked.indices])), shape=shape)
+        lift = (groups @ self.extra).toarray() + (groups @ self.base)[:, None]
+        lift[np.diff(asked.indptr) == 0] = 1
+        return np.log(lift)[:, self.group]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """
+    Everything that is counted, ready to be asked.
+
+    Shapes, V items, K behaviour codes, H half-lives:
+        popular: (H, V) float32, log share of each item's decayed events
+        again:   (K, V) float32, log of the chance that an event's item is touched again
+        levels:  by name
+    """
+
+    popular: NDArray[np.float32]
+    again: NDArray[np.float32]
+    levels: Mapping[str, Level]
+
+    @property
+    def names(self) -> list[str]:
+        """The F features, in the order of ``features``."""
+        popular = [f"popular {k}" for k in range(len(self.popular))]
+        return [*popular, "own", "own again", "own popular", "own count", "own late", *self.levels]
+
+    def features(self, prefixes: Sequences) -> NDArray[np.float32]:
+        """(F, S, V) what each prefix says about each item."""
+        shape = (len(prefixes), prefixes.n_items)
+        asked = _mean_profile(prefixes)
+        own, item = prefixes.owner, prefixes.item
+        code = np.zeros(len(item), np.int8) if prefixes.code is None else prefixes.code
+        slow = self.popular[0]
+        table = np.zeros((len(self.names), *shape), np.float32)
+        table[: len(self.popular)] = self.popular[:, None]
+        mine, again, popular, count, late = table[len(self.popular) :][:5]
+        mine[own, item] = 1
+        again[own, item] = -np.inf
+        np.maximum.at(again, (own, item), self.again[code, item])
+        popular[own, item] = slow[item]
+        np.add.at(count, (own, item), 1)
+        np.log(count, out=count, where=count > 0)
+        behind = prefixes.start[1:][own] - 1 - np.arange(len(item))
+        late[own, item] = -np.log1p(behind)  # an item's last event comes last and stays
+        for row, level in zip(table[len(self.popular) + 5 :], self.levels.values(), strict=True):
+            row[:] = level.log_lift(asked)
+        return table
+
+
+def gather(
+    past: Sequences,
+    groups: Mapping[str, NDArray[np.int64]],
+    *,
+    horizon: int,
+    priors: Mapping[str, float],
+    n_codes: int,
+) -> Evidence:
+    """Count everything in the past, as seen from its last event."""
+    found = follows(past, horizon, n_codes)
+    every = {"item": np.arange(past.n_items), **groups}
+    return Evidence(
+        popular=_popular(past),
+        again=_again(found),
+        levels={name: Level.of(found.table, group, priors[name]) for name, group in every.items()},
+    )
+
+
+def _mean_profile(prefixes: Sequences) -> csr_array:
+    """(S, V) the share of each item in the events of each row."""
+    asked = profiles(prefixes)
+    asked.data /= np.repeat(np.maximum(prefixes.lengths, 1), np.diff(asked.indptr))
+    return asked
+
+
+def _popular(past: Sequences) -> NDArray[np.float32]:
+    """(H, V) log of the decayed shares; an item that nobody touched has a hundredth of an event."""
+    age = (times(past).max() - times(past)) / DAY_MS
+    rows = []
+    visits = _visits(past)
+    for which, half_lives in ((slice(None), HALF_LIVES_DAYS), (visits, VISIT_HALF_LIVES_DAYS)):
+        for half_life in half_lives:
+            worth = np.exp2(-age[which] / half_life)
+            count = np.bincount(past.item[which], worth, past.n_items) + 0.01
+            rows.append(np.log(count / count.sum()))
+    return np.asarray(rows, np.float32)
+
+
+def _visits(past: Sequences) -> NDArray[np.int64]:
+    """The first event of each person on each item and day: crowds count, not zeal."""
+    day = times(past) // DAY_MS
+    key = past.owner * past.n_items + past.item
+    order = np.lexsort((day, key))
+    is_first = (np.diff(key[order], prepend=-1) != 0) | (np.diff(day[order], prepend=-1) != 0)
+    return order[is_first]
+
+
+def _again(found: Follows) -> NDArray[np.float32]:
+    """(K, V) log of the chance of a return: the item's own, pulled towards that of the code."""
+    overall = (found.again.sum() + 1) / (found.events.sum() + 10)
+    of_code = (found.again_by_code + PRIOR * overall) / (found.events_by_code + PRIOR)
+    rate = (found.again[None] + PRIOR * of_code[:, None]) / (found.events + PRIOR)
+    return np.log(rate).astype(np.float32)
