@@ -209,4 +209,5 @@ def _loss(
     own = (state * net.items(right)).sum(1, keepdim=True)  # (n, 1)
     wrong = state @ net.items(other).T - log_expected  # (n, negatives)
     wrong = wrong.masked_fill(right[:, None] == other[None], -torch.inf)
-    return (torch.logsumexp(torch.cat([own, wrong], dim=1), dim=1) - own[:, 0]).mean()
+    loss: torch.Tensor = torch.logsumexp(torch.cat([own, wrong], dim=1), dim=1) - own[:, 0]
+    return loss.mean()

@@ -96,14 +96,14 @@ def _train(
 def _loss(
     graph: "_Graph",
     table: torch.Tensor,
-    person: NDArray[np.int64],
-    item: NDArray[np.int64],
+    person: NDArray[Any],
+    item: NDArray[Any],
     config: LightGCNConfig,
     rng: np.random.Generator,
 ) -> torch.Tensor:
     smooth = functional.normalize(graph(table), dim=1)  # (people + items, d)
     other = torch.from_numpy(rng.integers(0, graph.n_items, config.negatives))
-    who, what = torch.from_numpy(person), torch.from_numpy(item)
+    who, what = (torch.from_numpy(one.astype(np.int64)) for one in (person, item))
     asked, right = smooth[who], smooth[graph.n_people + what]
     own = (asked * right).sum(1, keepdim=True) / config.temperature  # (batch, 1)
     wrong = asked @ smooth[graph.n_people + other].T / config.temperature  # (batch, negatives)
@@ -132,8 +132,8 @@ class _Graph:
         for _ in range(self._layers):
             # The matrix one way is the other way's transpose, which the backward pass needs.
             people, items = (
-                _Along.apply(self._to_people, self._to_items, items),
-                _Along.apply(self._to_items, self._to_people, people),
+                _along(self._to_people, self._to_items, items),
+                _along(self._to_items, self._to_people, people),
             )
             total = total + torch.cat([people, items])
         return total / (self._layers + 1)
@@ -156,3 +156,8 @@ class _Along(torch.autograd.Function):
     def backward(ctx: Any, *slopes: torch.Tensor) -> tuple[None, None, torch.Tensor]:
         """(m, d) from (n, d); the matrices do not learn."""
         return None, None, torch.from_numpy(ctx.back @ slopes[0].numpy())
+
+
+def _along(way: csr_array, back: csr_array, x: torch.Tensor) -> torch.Tensor:
+    found: torch.Tensor = _Along.apply(way, back, x)  # type: ignore[no-untyped-call]
+    return found

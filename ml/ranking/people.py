@@ -42,7 +42,7 @@ class PeopleVectors:
         found = np.asarray(own @ self._of_item, np.float32)
         found[np.diff(own.indptr) == 0] = self._vectors.mean(axis=0)
         length = np.linalg.norm(found, axis=1, keepdims=True)
-        return found * np.float32(self._length) / np.maximum(length, np.float32(1e-6))
+        return np.asarray(found * (self._length / np.maximum(length, 1e-6)), np.float32)
 
 
 def _keys(sequences: Sequences) -> list[bytes]:

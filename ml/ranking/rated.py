@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -62,8 +63,8 @@ class RatedStack:
     """
     A blend of rankers makes a shortlist of each person, LambdaMART orders it.
 
-    Sequences carry ratings as ``code`` and times. ``look`` fits the channels, ``learn`` the trees
-    to questions that the channels have not seen answered; then ``look`` may be called with more.
+    Sequences carry ratings as ``code`` and times. ``fit`` is for the channels, ``learn`` for the
+    trees, with answers that the channels have not seen; then ``fit`` may be called with more.
 
     Source:
         Burges, From RankNet to LambdaRank to LambdaMART, 2010 (MSR-TR-2010-82).
@@ -76,8 +77,8 @@ class RatedStack:
     _facts: "_Facts | None" = field(default=None, repr=False)
     _trees: lightgbm.Booster | None = field(default=None, repr=False)
 
-    def look(self, past: Sequences) -> None:
-        """Fit the channels; raises ``NotEnoughData`` without events."""
+    def fit(self, past: Sequences) -> None:
+        """Fit the channels, not the trees; raises ``NotEnoughData`` without events."""
         require_events(past)
         self._facts = _Facts.of(past)
         for name, channel in self.channels.items():
@@ -123,7 +124,7 @@ class RatedStack:
             return blend
         flat = columns.reshape(-1, columns.shape[2])
         value = np.asarray(self._trees.predict(flat, num_threads=1), np.float32)
-        found = blend - blend.max() + value.min() - 1
+        found: NDArray[np.float32] = blend - (blend.max() - value.min() + 1)
         np.put_along_axis(found, items, value.reshape(items.shape), axis=1)
         return found
 
@@ -136,7 +137,7 @@ class RatedStack:
 
     def _blend(self, scores: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         parts = [np.float32(self.channels[name].weight) * one for name, one in scores.items()]
-        return np.sum(parts, axis=0, dtype=np.float32)
+        return np.asarray(np.sum(parts, axis=0), np.float32)
 
     def _table(
         self, prefixes: Sequences
@@ -151,7 +152,7 @@ class RatedStack:
         items = np.argpartition(-open_, k - 1, axis=1)[:, :k]
         told = [np.take_along_axis(one, items, 1) for one in (blend, *scores.values())]
         places = [np.argsort(np.argsort(one, axis=1), axis=1) for one in told]
-        columns = [*told, *places, *self._facts.columns(prefixes, items)]
+        columns: list[NDArray[Any]] = [*told, *places, *self._facts.columns(prefixes, items)]
         return items, np.stack(columns, axis=2).astype(np.float32), blend
 
 

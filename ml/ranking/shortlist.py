@@ -193,6 +193,9 @@ class Shortlist:
             # Odds, not log-odds: they are above everything that is not on the list.
             odds = np.exp(np.asarray(self._trees.predict(flat, raw_score=True, num_threads=1)))
             np.put_along_axis(found, items, odds.reshape(items.shape).astype(np.float32), axis=1)
+        if not self._config.repeats:
+            # A list may be longer than what is left to recommend.
+            found[prefixes.owner, prefixes.item] = found.min() - 1
         return found
 
     def _table(
@@ -235,9 +238,9 @@ def _column_names(channels: Mapping[str, Channel]) -> list[str]:
 
 
 def _log_share(scores: NDArray[np.float32], *, is_logit: bool) -> NDArray[np.float32]:
-    found = scores - scores.max(axis=1, keepdims=True) if is_logit else np.maximum(scores, 0)
+    found: NDArray[np.float32] = np.maximum(scores, 0)
     if is_logit:
-        np.exp(found, out=found)
+        found = np.exp(scores - scores.max(axis=1, keepdims=True))
     found /= np.maximum(found.sum(axis=1, keepdims=True), np.float32(1e-9))
     found += FLOOR
     np.log(found, out=found)
@@ -247,13 +250,13 @@ def _log_share(scores: NDArray[np.float32], *, is_logit: bool) -> NDArray[np.flo
 def _best(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     found = np.argpartition(-scores, k - 1, axis=1)[:, :k]
     order = np.argsort(-np.take_along_axis(scores, found, 1), axis=1, kind="stable")
-    return np.take_along_axis(found, order, 1)
+    return np.asarray(np.take_along_axis(found, order, 1), np.int64)
 
 
 def _places(told: NDArray[np.float32]) -> NDArray[np.float32]:
     """(S, K) rank within the list, 0 for the lowest."""
     order = np.argsort(told, axis=1, kind="stable")
-    return np.argsort(order, axis=1, kind="stable").astype(np.float32)
+    return np.asarray(np.argsort(order, axis=1, kind="stable"), np.float32)
 
 
 def _blocks(n: int) -> Iterator[NDArray[np.int64]]:

@@ -44,8 +44,8 @@ PARTS = {
 def read(folder: Path) -> Sequences:
     """One sequence per person, oldest item first; the file counts items from 1."""
     with gzip.open(folder / FILE, "rt") as lines:
-        rows = [np.array(line.split()[1:], np.int64) - 1 for line in lines]
-    return Sequences.of(rows, int(max(row.max() for row in rows)) + 1)
+        rows = [[int(item) - 1 for item in line.split()[1:]] for line in lines]
+    return Sequences.of(rows, max(max(row) for row in rows) + 1)
 
 
 def beauty(plan: Plan, tell: Tell) -> Study:
@@ -142,15 +142,14 @@ def _enter_ours(
 
 
 def _without(ours: Shortlist) -> list[Contender]:
-    note = "one seed"
-    parts = [
-        Contender(
-            name=name, make=lambda _, part=part: ours.without(part), is_fitted=True, note=note
-        )
-        for part, name in PARTS.items()
+    def part(channel: str) -> Callable[[int], Ranker]:
+        return lambda _: ours.without(channel)
+
+    makers = {BLEND: lambda _: ours.blend(), **{name: part(one) for one, name in PARTS.items()}}
+    return [
+        Contender(name=name, make=make, is_fitted=True, note="one seed")
+        for name, make in makers.items()
     ]
-    blend = Contender(name=BLEND, make=lambda _: ours.blend(), is_fitted=True, note=note)
-    return [blend, *parts]
 
 
 def _report(contest: Contest, baselines: list[str]) -> Study:

@@ -187,7 +187,7 @@ def _stack(
 ) -> RatedStack:
     """Channels that know ``known``, and trees that were told what was ``right`` after it."""
     stack = RatedStack(channels, config, seed)
-    stack.look(known.sequences())
+    stack.fit(known.sequences())
     stack.learn(known.sequences(), right)
     return stack
 
@@ -202,7 +202,7 @@ def _enter(contest: Contest, make: Callable[[int], RatedStack]) -> None:
 def _time_stack(past: Ratings, seed: int) -> RatedStack:
     earlier, later = last_tenth(past)
     stack = _stack(by_time(seed), RatedConfig(), seed, earlier, later.right(LIKED))
-    stack.look(past.sequences())
+    stack.fit(past.sequences())
     return stack
 
 

@@ -106,18 +106,17 @@ def eight_one_one(ratings: Ratings, seed: int) -> tuple[Ratings, Ratings, Rating
 
 def both(first: Ratings, second: Ratings) -> Ratings:
     """The ratings of both, by person and time."""
-    pairs = (
-        np.concatenate(pair)
-        for pair in (
-            (first.user, second.user),
-            (first.item, second.item),
-            (first.rating, second.rating),
-            (first.ts, second.ts),
-        )
-    )
-    user, item, rating, ts = pairs
+    user = np.concatenate([first.user, second.user])
+    ts = np.concatenate([first.ts, second.ts])
     order = np.lexsort((ts, user))
-    return Ratings(user[order], item[order], rating[order], ts[order], first.n_users, first.n_items)
+    return Ratings(
+        user=user[order],
+        item=np.concatenate([first.item, second.item])[order],
+        rating=np.concatenate([first.rating, second.rating])[order],
+        ts=ts[order],
+        n_users=first.n_users,
+        n_items=first.n_items,
+    )
 
 
 def questions(known: Ratings, gone: Ratings, asked: Ratings, at_least: int) -> Cases:

@@ -261,7 +261,7 @@ class TestShortlist:
                 "sales": Channel(make=Popular, weight=1.0),
                 "order": Channel(make=Markov, weight=0.0),
             },
-            ShortlistConfig(items=10, dim=4, trees=30, smallest=5),
+            ShortlistConfig(items=16, dim=4, trees=30, smallest=5),
             seed=1,
         )
 
@@ -328,7 +328,7 @@ class TestRatedStack:
         right[:, ::2] = True
         right[past.owner, past.item] = False
         model = self.stack()
-        model.look(past)
+        model.fit(past)
         before = model.scores(past)
         model.learn(past, right)
         after = model.scores(past)
@@ -342,7 +342,7 @@ class TestRatedStack:
     def test_without_trees_it_is_the_blend(self):
         past = self.world()
         model = self.stack()
-        model.look(past)
+        model.fit(past)
         blend = model.scores(past)
         model.learn(past, ~touched(past).toarray().astype(bool))
         assert np.array_equal(model.without_trees().scores(past), blend)
