@@ -195,7 +195,7 @@ class Shortlist:
             np.put_along_axis(found, items, odds.reshape(items.shape).astype(np.float32), axis=1)
         if not self._config.repeats:
             # A list may be longer than what is left to recommend.
-            found[prefixes.owner, prefixes.item] = found.min() - 1
+            found[prefixes.owner, prefixes.item] = found.min(axis=1)[prefixes.owner] - 1
         return found
 
     def _table(
@@ -210,7 +210,7 @@ class Shortlist:
         for name, one in logs.items():
             blend += np.float32(self._channels[name].weight) * one
         if not self._config.repeats:
-            blend[prefixes.owner, prefixes.item] = blend.min() - 1
+            blend[prefixes.owner, prefixes.item] = blend.min(axis=1)[prefixes.owner] - 1
         items = _best(blend, min(self._config.items, prefixes.n_items))
         told = [np.take_along_axis(one, items, 1) for one in logs.values()]
         places = [_places(one) for one in told]
