@@ -309,6 +309,8 @@ def _notes(setting: SessionSetting, plan: Plan) -> list[str]:
         "All seeds of fusion share the network of the first seed in that first step.",
         "P@20 of the papers is recall@20, as every case has one target.",
         "The seconds of a model leave out what it shares with a model above it.",
+        f"All networks learn for {setting.network.epochs} epochs, the published ones too; longer "
+        "might help those more, as they see no item graph.",
     ]
     if len(plan.seeds) > 1:
         notes.append("What fusion is without a part was measured with the first seed only.")
