@@ -1,7 +1,9 @@
 """The ranker for people of whom hardly anything is known, with weights by how much that is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from ml.cold.cases import Arrival, before, times
 from ml.cold.evidence import Evidence, gather
 from ml.cold.weights import softmax_weights
 from ml.config import DAY_MS
+from ml.errors import ModelBroken
 from ml.evaluation.ranking import Cases
 from ml.features.behaviours import N_CODES
 from ml.ranking.profiles import require_events
@@ -33,6 +36,7 @@ class ColdConfig:
         arrivals: shares of the past's events after which these people are taken to arrive.
         candidates: items per case that the weights have to order.
         rounds: how often candidates are chosen anew by the weights so far.
+        without: evidence that is left out, by name or first word, to see what it is worth.
     """
 
     horizon_days: float = 7.0
@@ -43,6 +47,7 @@ class ColdConfig:
     candidates: int = 400
     rounds: int = 2
     ridge: float = 3e-3
+    without: tuple[str, ...] = ()
     seed: int = 1
 
     @property
@@ -82,7 +87,7 @@ class ColdBlend:
             if (one := self._lessons(past, is_stranger, cutoff)) is not None
         ]
         self.evidence = self._gather(past)
-        guess = _guess(self.evidence.names)
+        guess = _guess(self.evidence.names) * self._is_used(self.evidence.names)
         self.weights = np.stack([self._learn(k, lessons, guess) for k in range(len(COUNTS))])
 
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
@@ -96,6 +101,28 @@ class ColdBlend:
             found[rows] = _blend(self.evidence.features(part), weight)
         return found
 
+    def save(self, path: Path) -> None:
+        """Write weights and evidence as plain arrays into one ``.npz``."""
+        assert self.evidence is not None, "fit first"
+        np.savez(path, weights=self.weights, **self.evidence.arrays())
+
+    @classmethod
+    def load(cls, path: Path) -> "ColdBlend":
+        """Ready to be asked; pickles are refused. Raises ``ModelBroken`` for anything else."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            weights = arrays.pop("weights")
+            evidence = Evidence.of_arrays(arrays)
+        except (OSError, ValueError, KeyError, BadZipFile) as error:
+            raise ModelBroken(f"{path.name} is no cold-start blend") from error
+        if not np.isfinite(weights).all() or weights.shape != (len(COUNTS), len(evidence.names)):
+            raise ModelBroken(f"the weights in {path.name} do not fit its evidence")
+        groups = {name: one.group for name, one in evidence.levels.items() if name != "item"}
+        one = cls(groups)
+        one.weights, one.evidence = weights, evidence
+        return one
+
     def _arrivals(self, past: Sequences) -> list[int]:
         """Moments that leave a horizon behind and something to count before."""
         ts = np.sort(times(past))
@@ -105,8 +132,13 @@ class ColdBlend:
 
     def _gather(self, past: Sequences) -> Evidence:
         config = self.config
-        priors = {name: config.prior for name in ("item", *self.groups)} | dict(config.priors)
+        priors = dict.fromkeys(("item", *self.groups), config.prior) | dict(config.priors)
         return gather(past, self.groups, horizon=config.horizon, priors=priors, n_codes=N_CODES)
+
+    def _is_used(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """(F,) 0 for evidence that is left out; its weight then stays 0."""
+        used = [not {name, name.split()[0]} & set(self.config.without) for name in names]
+        return np.array(used, np.float32)
 
     def _lessons(
         self, past: Sequences, is_stranger: NDArray[np.bool_], cutoff: int
@@ -134,6 +166,7 @@ class ColdBlend:
             if not parts:
                 return guess
             features = np.concatenate([part[0] for part in parts])
+            features *= self._is_used(lessons[0][0].names)
             right = np.concatenate([part[1] for part in parts])
             start = np.arange(0, len(right) + 1, min(self.config.candidates, parts[0][2]))
             weight = softmax_weights(features, start, right, guess, ridge=self.config.ridge)
@@ -142,7 +175,7 @@ class ColdBlend:
 
 def _guess(names: list[str]) -> NDArray[np.float64]:
     """Where learning starts: what is popular, what one had, and a little of everything else."""
-    known = {"popular 0": 1.0, "own again": 1.0, "own popular": -1.0, "own": 4.0}
+    known = {"popular": 1.0, "own again": 1.0, "own popular": -1.0, "own": 4.0}
     return np.array([known.get(name, 0.0 if " " in name else 0.3) for name in names])
 
 

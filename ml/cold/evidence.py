@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +14,14 @@ from ml.config import DAY_MS
 from ml.ranking.profiles import profiles
 from ml.ranking.sequences import Sequences
 
-HALF_LIVES_DAYS = (56.0, 7.0)
-"""Popularity is read at several speeds; the blend weighs them."""
+SLOW_DAYS, FAST_DAYS = 56.0, 3.0
+"""Half-lives of popularity: what it is, and where it is heading."""
 
-VISIT_HALF_LIVES_DAYS = (56.0, 7.0)
-"""The same, counting each person once a day."""
+POPULAR = ("popular", "popular lately")
+OWN = ("own", "own again", "own popular", "own count", "own late")
+"""Names of evidence; the rest are the levels' lifts."""
+
+PARTS = ("group", "base", "data", "indices", "indptr")
 
 PRIOR = 20.0
 """Events that an item needs before its own rate of return counts as much as that of all."""
@@ -72,8 +76,8 @@ class Evidence:
     """
     Everything that is counted, ready to be asked.
 
-    Shapes, V items, K behaviour codes, H half-lives:
-        popular: (H, V) float32, log share of each item's decayed events
+    Shapes, V items, K behaviour codes:
+        popular: (2, V) float32, log share of an item in all visits, and its rise of late
         again:   (K, V) float32, log of the chance that an event's item is touched again
         levels:  by name
     """
@@ -85,8 +89,7 @@ class Evidence:
     @property
     def names(self) -> list[str]:
         """The F features, in the order of ``features``."""
-        popular = [f"popular {k}" for k in range(len(self.popular))]
-        return [*popular, "own", "own again", "own popular", "own count", "own late", *self.levels]
+        return [*POPULAR, *OWN, *self.levels]
 
     def features(self, prefixes: Sequences) -> NDArray[np.float32]:
         """(F, S, V) what each prefix says about each item."""
@@ -96,8 +99,8 @@ class Evidence:
         code = np.zeros(len(item), np.int8) if prefixes.code is None else prefixes.code
         slow = self.popular[0]
         table = np.zeros((len(self.names), *shape), np.float32)
-        table[: len(self.popular)] = self.popular[:, None]
-        mine, again, popular, count, late = table[len(self.popular) :][:5]
+        table[: len(POPULAR)] = self.popular[:, None]
+        mine, again, popular, count, late = table[len(POPULAR) :][: len(OWN)]
         mine[own, item] = 1
         again[own, item] = -np.inf
         np.maximum.at(again, (own, item), self.again[code, item])
@@ -106,9 +109,29 @@ class Evidence:
         np.log(count, out=count, where=count > 0)
         behind = prefixes.start[1:][own] - 1 - np.arange(len(item))
         late[own, item] = -np.log1p(behind)  # an item's last event comes last and stays
-        for row, level in zip(table[len(self.popular) + 5 :], self.levels.values(), strict=True):
+        for row, level in zip(table[len(POPULAR) + len(OWN) :], self.levels.values(), strict=True):
             row[:] = level.log_lift(asked)
         return table
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything by name, for a file without pickles."""
+        found: dict[str, NDArray[Any]] = {"popular": self.popular, "again": self.again}
+        found["levels"] = np.array(list(self.levels))
+        for name, level in self.levels.items():
+            extra = level.extra
+            parts = (level.group, level.base, extra.data, extra.indices, extra.indptr)
+            found |= {f"{name}/{k}": part for k, part in zip(PARTS, parts, strict=True)}
+        return found
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Evidence":
+        """The inverse; raises ``KeyError`` or ``ValueError`` where arrays are missing or odd."""
+        levels = {}
+        for name in arrays["levels"].tolist():
+            group, base, *extra = (arrays[f"{name}/{k}"] for k in PARTS)
+            shape = (len(base), len(base))
+            levels[name] = Level(group=group, base=base, extra=csr_array(tuple(extra), shape=shape))
+        return cls(popular=arrays["popular"], again=arrays["again"], levels=levels)
 
 
 def gather(
@@ -137,16 +160,21 @@ def _mean_profile(prefixes: Sequences) -> csr_array:
 
 
 def _popular(past: Sequences) -> NDArray[np.float32]:
-    """(H, V) log of the decayed shares; an item that nobody touched has a hundredth of an event."""
-    age = (times(past).max() - times(past)) / DAY_MS
-    rows = []
+    """
+    (2, V) log of each item's share of all visits, and how much higher it is of late.
+
+    An item that nobody touched has a hundredth of a visit.
+    """
     visits = _visits(past)
-    for which, half_lives in ((slice(None), HALF_LIVES_DAYS), (visits, VISIT_HALF_LIVES_DAYS)):
-        for half_life in half_lives:
-            worth = np.exp2(-age[which] / half_life)
-            count = np.bincount(past.item[which], worth, past.n_items) + 0.01
-            rows.append(np.log(count / count.sum()))
-    return np.asarray(rows, np.float32)
+    age = ((times(past).max() - times(past)) / DAY_MS)[visits]
+
+    def log_share(half_life: float) -> NDArray[np.float64]:
+        worth = np.exp2(-age / half_life)
+        count = np.bincount(past.item[visits], worth, past.n_items) + 0.01
+        return np.asarray(np.log(count / count.sum()))
+
+    slow = log_share(SLOW_DAYS)
+    return np.stack([slow, log_share(FAST_DAYS) - slow]).astype(np.float32)
 
 
 def _visits(past: Sequences) -> NDArray[np.int64]:

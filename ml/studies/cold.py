@@ -31,6 +31,14 @@ COUNTS = {0: "0 events", 1: "1 event", 3: "3 events", 5: "5 events"}
 SURE_FROM = 3
 FIGURES = ("ndcg@20", "recall@20", "mrr@20")
 POPULAR, HISTORY, BOTH, OURS = "popularity", "own history", "history, then popularity", "blend"
+WITHOUT = {
+    "blend without neighbours": ("item",),
+    "blend without groups": ("category", "section", "brand", "price"),
+    "blend without own history": ("own",),
+    "blend without trend": ("popular lately",),
+}
+"""What each piece of evidence is worth, and its names."""
+
 TAOBAO_LAST_DAY_MS = 1_512_259_200_000
 """3 December 2017, as if Beijing's time were UTC."""
 
@@ -106,13 +114,13 @@ def _taobao(name: str, title: str, shop: Shop, plan: Plan, tell: Tell) -> Study:
         name=name,
         title=title,
         protocol=PEOPLE.format(ahead="24 hours")
-        + "The cutoff is the last day of the log; people are dealt into five parts, each is the "
+        + "The cutoff is the last day of the log; people are dealt into three parts, each is the "
         "strangers once while the others train.",
         shop=shop,
         cutoff=TAOBAO_LAST_DAY_MS,
         horizon_days=1,
-        parts=5,
-        asked=5,
+        parts=3,
+        asked=3,
         groups={} if len(shop.category) == shop.category.max() + 1 else _groups(shop),
         towers=FusionConfig(steps=8, first=True, popular=True, hops=0, epochs=4),
     )
@@ -173,6 +181,20 @@ def _contenders(setting: Setting) -> list[_Contender]:
     ]
 
 
+def _ablation(setting: Setting, seed: int) -> list[_Contender]:
+    """The blend without some of its evidence; without groups only where there are any."""
+    config = ColdConfig(horizon_days=setting.horizon_days, seed=seed)
+
+    def make(names: tuple[str, ...], _: int) -> Ranker:
+        return ColdBlend(setting.groups, replace(config, without=names))
+
+    return [
+        _Contender(name=name, make=partial(make, names), note="one seed")
+        for name, names in WITHOUT.items()
+        if "category" not in names or setting.groups
+    ]
+
+
 @dataclass(slots=True)
 class _Answers:
     """What one model answered to all strangers, per seed, and what it took."""
@@ -185,8 +207,8 @@ class _Answers:
 def _study(setting: Setting, plan: Plan, tell: Tell) -> Study:
     torch.set_num_threads(1)
     setting = _smaller(setting) if plan.quick else setting
-    contenders = _contenders(setting)
     seeds = plan.seeds[:1] if plan.quick else plan.seeds
+    contenders = _contenders(setting) + ([] if plan.quick else _ablation(setting, seeds[0]))
     folds = [_fold(setting, k) for k in range(setting.asked)]
     answers: dict[str, _Answers] = {}
     for done, one in enumerate(contenders):
@@ -270,21 +292,26 @@ def _report(
         rows=rows(np.ones(len(cases), bool)),
         groups={name: rows(known == count) for count, name in COUNTS.items()},
         gains=gains,
+        ablation=[_gain(answers, cases, None, name, plan) for name in WITHOUT if name in answers],
         goals=_goals(gains),
         notes=_notes(setting, cases),
     )
 
 
-def _gain(answers: dict[str, _Answers], cases: Cases, count: int, theirs: str, plan: Plan) -> Gain:
-    mask = cases.prefixes.lengths == count
+def _gain(
+    answers: dict[str, _Answers], cases: Cases, count: int | None, theirs: str, plan: Plan
+) -> Gain:
+    """At one number of events, or over all; with the first seed where theirs has one."""
+    mask = np.full(len(cases), True) if count is None else cases.prefixes.lengths == count
+    seeds = 1 if count is None else None
     ranked = {
-        name: [part(each, cases, mask)[0] for each in answers[name].ranked]
+        name: [part(each, cases, mask)[0] for each in answers[name].ranked[:seeds]]
         for name in (OURS, theirs)
     }
     asked = part(answers[OURS].ranked[0], cases, mask)[1]
     rng = np.random.default_rng(plan.seeds[0])
     found = ranking_gain(OURS, theirs, ranked, asked, "ndcg@20", draws=plan.draws, rng=rng)
-    return replace(found, figure=f"ndcg@20, {COUNTS[count]}")
+    return found if count is None else replace(found, figure=f"ndcg@20, {COUNTS[count]}")
 
 
 def _goals(gains: Sequence[Gain]) -> list[Goal]:
