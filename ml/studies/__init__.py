@@ -37,6 +37,9 @@ STUDIES: dict[str, str] = {
     "movielens-recbole": "ml.studies.movielens:movielens_recbole",
     "retailrocket": "ml.studies.sessions:retailrocket",
     "diginetica": "ml.studies.sessions:diginetica",
+    "cold_journey": "ml.studies.cold:cold_journey",
+    "cold_taobao": "ml.studies.cold:cold_taobao",
+    "cold_taobao_categories": "ml.studies.cold:cold_taobao_categories",
 }
 """Name on the command line, then ``module:function``; the function takes (Plan, Tell)."""
 
