@@ -34,7 +34,7 @@ FIGURES = ("recall@10", "ndcg@10", "hit@10")
 OURS, BLEND = "fusion", "fusion without trees"
 TIME_GOALS = {"recall@10": 0.175, "ndcg@10": 0.145}
 RECBOLE_GOALS = {"recall@10": 0.285, "ndcg@10": 0.335}
-GRAPH = LightGCNConfig(epochs=15, batch=2048, negatives=256, learning_rate=0.01)
+GRAPH = LightGCNConfig(epochs=12, batch=2048, negatives=256, learning_rate=0.01)
 SPLITS = (1, 2, 3, 4, 5)
 
 
@@ -161,7 +161,9 @@ def _baselines(*, is_timed: bool) -> list[Contender]:
         ),
         Contender(
             name="BPR",
-            make=lambda seed: BPR(iterations=100, regularisation=0.02, seed=seed),
+            make=lambda seed: BPR(
+                factors=32, learning_rate=0.01, regularisation=0.003, iterations=50, seed=seed
+            ),
             is_random=True,
         ),
         Contender(name="LightGCN", make=lambda seed: LightGCN(GRAPH, seed=seed), is_random=True),
