@@ -77,4 +77,6 @@ class CategoryPrior:
         liked = np.zeros((len(prefixes), self._n), np.float32)
         np.add.at(liked, at, 1 / np.maximum(prefixes.lengths, 1)[prefixes.owner])
         found: NDArray[np.float32] = liked[:, self._category] * self._inside
-        return np.float32(self._trust) * found + np.float32(1 - self._trust) * self._share
+        found *= np.float32(self._trust)
+        found += np.float32(1 - self._trust) * self._share
+        return found

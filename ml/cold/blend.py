@@ -104,7 +104,7 @@ class ColdBlend:
     def save(self, path: Path) -> None:
         """Write weights and evidence as plain arrays into one ``.npz``."""
         assert self.evidence is not None, "fit first"
-        np.savez(path, weights=self.weights, **self.evidence.arrays())
+        np.savez(path, allow_pickle=False, weights=self.weights, **self.evidence.arrays())
 
     @classmethod
     def load(cls, path: Path) -> "ColdBlend":

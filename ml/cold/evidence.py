@@ -68,7 +68,8 @@ class Level:
         groups = csr_array((asked.data, (row, self.group[asked.indices])), shape=shape)
         lift = (groups @ self.extra).toarray() + (groups @ self.base)[:, None]
         lift[np.diff(asked.indptr) == 0] = 1
-        return np.log(lift)[:, self.group]
+        found: NDArray[np.float32] = np.log(lift)[:, self.group]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +120,8 @@ class Evidence:
         found["levels"] = np.array(list(self.levels))
         for name, level in self.levels.items():
             extra = level.extra
-            parts = (level.group, level.base, extra.data, extra.indices, extra.indptr)
+            parts: list[NDArray[Any]] = [level.group, level.base]
+            parts += [extra.data, extra.indices, extra.indptr]
             found |= {f"{name}/{k}": part for k, part in zip(PARTS, parts, strict=True)}
         return found
 
@@ -183,7 +185,8 @@ def _visits(past: Sequences) -> NDArray[np.int64]:
     key = past.owner * past.n_items + past.item
     order = np.lexsort((day, key))
     is_first = (np.diff(key[order], prepend=-1) != 0) | (np.diff(day[order], prepend=-1) != 0)
-    return order[is_first]
+    found: NDArray[np.int64] = order[is_first]
+    return found
 
 
 def _again(found: Follows) -> NDArray[np.float32]:
@@ -191,4 +194,4 @@ def _again(found: Follows) -> NDArray[np.float32]:
     overall = (found.again.sum() + 1) / (found.events.sum() + 10)
     of_code = (found.again_by_code + PRIOR * overall) / (found.events_by_code + PRIOR)
     rate = (found.again[None] + PRIOR * of_code[:, None]) / (found.events + PRIOR)
-    return np.log(rate).astype(np.float32)
+    return np.asarray(np.log(rate), np.float32)
