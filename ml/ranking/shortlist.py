@@ -94,13 +94,30 @@ class Shortlist:
 
     def fit(self, past: Sequences) -> None:
         """Learn; raises ``NotEnoughData`` without events."""
+        self.learn(past)
+        self._look(past)
+
+    def learn(self, past: Sequences) -> None:
+        """
+        Only the first half: channels know all but the last events, trees were told these.
+
+        Raises:
+            NotEnoughData: there are no events.
+        """
         require_events(past)
         asked = past.take(past.lengths > 1)
         if len(asked):
             self._look(past.without_last())
             self._lesson = self._ask(asked.without_last(), asked.item[asked.start[1:] - 1])
             self._trees = self._learn()
-        self._look(past)
+        else:
+            self._look(past)
+
+    def again(self, past: Sequences) -> Self:
+        """The same trees over channels that have learned from this."""
+        other = self._copy(self._channels, {}, self._trees)
+        other._look(past)
+        return other
 
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
         """(S, V) log-odds by the trees above 0, then the blend below 0."""
