@@ -24,7 +24,7 @@ ONE_SEED, STACK = "stack of one seed", "stack"
 
 COUNTERS = (
     *(f"days{k}" for k in ("", "_1", "_2", "_4", "_8", "_13")),
-    *("lines", "lines_ever", "lines_39", "elapsed", "gap_mean", "gap_ratio", "decayed_60"),
+    *("lines", "elapsed", "gap_mean", "gap_ratio"),
     *(f"person_trips_{k}" for k in (1, 4, 13, 26)),
     *(f"person_lines_{k}" for k in (1, 4, 26)),
     *("person_elapsed", "person_gap", "person_gap_ratio", "person_spend_4", "person_active"),
@@ -32,7 +32,7 @@ COUNTERS = (
     *(f"item_buyers_{k}" for k in (1, 4, 13, 26)),
     *("item_trend_1", "item_trend_4", "item_repeat_4", "item_repeat_13", "item_price"),
 )
-"""What anybody would count: the baselines' columns."""
+"""What anybody would count in the window: the baselines' columns."""
 
 PROMOTION = (
     *("leaflet", "display", "leaflet_share", "display_share"),
