@@ -7,7 +7,7 @@ from ml.intent.household import people
 from ml.intent.moment import Moment
 from ml.intent.spells import Numbers, Rows
 
-SAMPLE = 5
+SAMPLE = 8
 """One line in so many is learned from; there are as many lines as pairs."""
 
 PERSON = (

@@ -143,7 +143,7 @@ SUB_MODELS = (
     SubModel("person", person_rate, _slow(12, 100, 180)),
     SubModel("visit", person_visit, _slow(12, 100, 180)),
     SubModel("item", item_rate, _slow(24, 200, 200)),
-    SubModel("kind", kind_need, TreeSettings(rounds=100, patience=0, leaf_rows=200), periods=8),
+    SubModel("kind", kind_need, TreeSettings(rounds=80, patience=0, leaf_rows=200), periods=6),
 )
 
 

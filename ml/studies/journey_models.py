@@ -50,6 +50,9 @@ STEPS: tuple[tuple[str, ...], ...] = (
 )
 """Groups of columns in the order in which the steps add them."""
 
+ALL = "trees on all columns"
+"""The last step, which adds the sub-models."""
+
 LATE = 6
 """Weeks that logistic regression learns from; more do not change what a straight line sees."""
 
@@ -93,8 +96,8 @@ def baselines(train_on: Table, ask: Table, rounds: Mapping[str, int], seeds: Seq
     """Columns alone, logistic regression and trees on counters, with and without promotion."""
     said = Said(ask)
     single_columns(train_on, said)
-    for name, columns in ((PLAIN, COUNTERS), (PROMOTED, (*COUNTERS, *PROMOTION))):
-        grow(name, train_on.only(columns), said, rounds, seeds)
+    grow(PLAIN, train_on.only(COUNTERS), said, rounds, seeds)
+    grow(PROMOTED, train_on.only((*COUNTERS, *PROMOTION)), said, rounds, seeds)
     return said
 
 
@@ -216,6 +219,7 @@ def steps(members: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
     for groups in STEPS:
         columns += [name for group in groups for name in members[group]]
         found["+ " + ", ".join(groups)] = tuple(columns)
+    found[ALL] = found.pop("+ " + ", ".join(STEPS[-1]))
     return found
 
 

@@ -16,7 +16,7 @@ FIRST, VALIDATION, TESTS = 27, 45, (46, 47, 48)
 WARM_UP = 12
 """Weeks before the first one that is learned from, whose outcomes feed rates and sub-models."""
 
-CONFIG = IntentConfig(block=2, negative_share=0.2)
+CONFIG = IntentConfig(block=3, negative_share=0.2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_every_model_has_a_row_beside_the_base_rate(study: Study) -> None:
 
 def test_what_promotions_are_worth_is_told_with_an_interval(study: Study) -> None:
     gains = {(gain.ours, gain.theirs): gain.interval for gain in study.ablation}
-    without = gains[("+ sub", "without promotion")]
+    without = gains[("trees on all columns", "without promotion")]
     assert without.low <= without.difference <= without.high
     assert any("counters + promotion" in gain.ours for gain in study.gains)
 
