@@ -34,7 +34,7 @@ QUICK = 16
 """A quick look takes one person in so many, and only their items."""
 
 NET = CausalAttentionConfig(epochs=8, batch=512, learning_rate=2e-3)
-GRAPH = LightGCNConfig(epochs=8, temperature=0.1)
+GRAPH = LightGCNConfig(epochs=6, temperature=0.1, negatives=512)
 PARTS = {
     "attention": "fusion without attention",
     "transitions": "fusion without transitions",
