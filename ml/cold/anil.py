@@ -33,14 +33,14 @@ class AnilConfig:
     """
 
     horizon_days: float = 7.0
-    dim: int = 32
+    dim: int = 64
     steps: int = 3
     crowd: int = 1024
     negatives: int = 2048
     arrivals: tuple[float, ...] = (0.3, 0.45, 0.6, 0.75, 0.9)
     epochs: int = 8
     batch: int = 256
-    learning_rate: float = 1e-2
+    learning_rate: float = 3e-2
 
 
 class Anil:

@@ -41,10 +41,10 @@ class ColdConfig:
 
     horizon_days: float = 7.0
     priors: Mapping[str, float] = field(default_factory=dict)
-    prior: float = 100.0
+    prior: float = 30.0
     strangers: float = 0.3
     arrivals: tuple[float, ...] = (0.6, 0.75, 0.9)
-    candidates: int = 400
+    candidates: int = 800
     rounds: int = 2
     ridge: float = 3e-3
     without: tuple[str, ...] = ()

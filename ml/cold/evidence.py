@@ -112,6 +112,7 @@ class Evidence:
         late[own, item] = -np.log1p(behind)  # an item's last event comes last and stays
         for row, level in zip(table[len(POPULAR) + len(OWN) :], self.levels.values(), strict=True):
             row[:] = level.log_lift(asked)
+            row[own, item] = 0  # what one had comes back at a rate of its own
         return table
 
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from ml.cold.anil import Anil, AnilConfig
 from ml.cold.baselines import CategoryPrior, HistoryAlone, PopularLately
 from ml.cold.blend import ColdBlend, ColdConfig
 from ml.cold.cases import Arrival, before, joined
+from ml.cold.known import Known
 from ml.config import DAY_MS
 from ml.evaluation.meter import Meter
 from ml.evaluation.ranking import Cases, Ranked, rank_cases
@@ -46,7 +47,8 @@ PEOPLE = (
     "People are strangers: all they ever did is left out of training; models learn from the "
     "others' events before the cutoff alone. Asked after exactly so many of a stranger's first "
     "events from the cutoff on; right is every distinct item touched later within {ahead}, none "
-    "left out; whole catalogue. "
+    "left out. The catalogue is all that those who train touched before the cutoff, and what the "
+    "stranger has touched so far. "
 )
 
 
@@ -92,7 +94,7 @@ def cold_journey(plan: Plan, tell: Tell) -> Study:
         asked=1,
         groups=_groups(shop),
         towers=FusionConfig(
-            steps=8, first=True, popular=True, hops=0, epochs=2, batch=16384, learning_rate=5e-3
+            steps=8, first=True, popular=True, hops=0, epochs=2, batch=8192, cosine=False
         ),
     )
     return _study(setting, plan, tell)
@@ -122,7 +124,9 @@ def _taobao(name: str, title: str, shop: Shop, plan: Plan, tell: Tell) -> Study:
         parts=3,
         asked=3,
         groups={} if len(shop.category) == shop.category.max() + 1 else _groups(shop),
-        towers=FusionConfig(steps=8, first=True, popular=True, hops=0, epochs=4),
+        towers=FusionConfig(
+            steps=8, first=True, popular=True, hops=0, epochs=5, batch=1024, cosine=False
+        ),
     )
     return _study(setting, plan, tell)
 
@@ -162,7 +166,7 @@ def _contenders(setting: Setting) -> list[_Contender]:
         _Contender(name="V-SKNN", make=lambda _: VSKNN(nearest)),
         _Contender(
             name="events-only towers",
-            make=lambda seed: Fusion(setting.towers, content, seed),
+            make=lambda seed: _Towers(setting.towers, content, seed),
             is_random=True,
             note="content, count gate, id dropout",
         ),
@@ -195,6 +199,16 @@ def _ablation(setting: Setting, seed: int) -> list[_Contender]:
     ]
 
 
+class _Towers(Fusion):
+    """The towers; strangers without events have no columns to look into."""
+
+    def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
+        """(S, V); where nobody has an event, codes and times are left out."""
+        return super().scores(
+            prefixes if len(prefixes.item) else replace(prefixes, code=None, ts=None)
+        )
+
+
 @dataclass(slots=True)
 class _Answers:
     """What one model answered to all strangers, per seed, and what it took."""
@@ -214,7 +228,7 @@ def _study(setting: Setting, plan: Plan, tell: Tell) -> Study:
     for done, one in enumerate(contenders):
         tell(f"learn and rank {one.name}", done / len(contenders))
         answers[one.name] = _answer(one, folds, seeds)
-    return _report(setting, plan, joined([cases for _, cases in folds]), contenders, answers)
+    return _report(setting, plan, folds, contenders, answers)
 
 
 def _smaller(setting: Setting) -> Setting:
@@ -240,7 +254,7 @@ def _answer(
         for seed in seeds if one.is_random else seeds[:1]:
             parts = []
             for past, cases in folds:
-                ranker = one.make(seed)
+                ranker = Known(one.make(seed))
                 ranker.fit(past)
                 parts.append(rank_cases(ranker, cases))
             found.ranked.append(
@@ -256,11 +270,12 @@ def _answer(
 def _report(
     setting: Setting,
     plan: Plan,
-    cases: Cases,
+    folds: Sequence[tuple[Sequences, Cases]],
     contenders: Sequence[_Contender],
     answers: dict[str, _Answers],
 ) -> Study:
     rng = partial(np.random.default_rng, plan.seeds[0])
+    cases = joined([asked for _, asked in folds])
     known = cases.prefixes.lengths
 
     def rows(mask: NDArray[np.bool_]) -> list[Row]:
@@ -294,7 +309,7 @@ def _report(
         gains=gains,
         ablation=[_gain(answers, cases, None, name, plan) for name in WITHOUT if name in answers],
         goals=_goals(gains),
-        notes=_notes(setting, cases),
+        notes=_notes(cases, folds),
     )
 
 
@@ -331,18 +346,19 @@ TINY = 1e-9
 """Goals hold from a bar on; zero itself is no gain."""
 
 
-def _notes(setting: Setting, cases: Cases) -> list[str]:
-    is_known = np.zeros(cases.prefixes.n_items, bool)
-    is_known[before(setting.shop.lives, setting.cutoff).item] = True
-    share = is_known[cases.target].mean()
-    asked = ", ".join(
+def _notes(cases: Cases, folds: Sequence[tuple[Sequences, Cases]]) -> list[str]:
+    shares = []
+    for past, asked in folds:
+        is_known = np.bincount(past.item, minlength=past.n_items) > 0
+        shares.append(is_known[asked.target])
+    counts = ", ".join(
         f"{name}: {int((cases.prefixes.lengths == count).sum())}" for count, name in COUNTS.items()
     )
     return [
-        f"Cases by number of known events: {asked}; {len(np.unique(cases.owner))} people.",
-        f"{share:.1%} of the right items had been touched by anybody before the cutoff; nobody "
-        "can rank the others but by chance or from the stranger's own events.",
+        f"Cases by number of known events: {counts}; {len(np.unique(cases.owner))} people.",
+        f"{np.concatenate(shares).mean():.1%} of the right items were known before the cutoff; "
+        "the others can only be found where the stranger has touched them already.",
         "Nothing is learned after the cutoff, popularity of the last 7 days neither.",
         "The blend learns its weights inside the training part, from people held out of its own "
-        "counts who arrive earlier; the others have the defaults written in the study.",
+        "counts who arrive earlier; the others have the settings written in the study.",
     ]

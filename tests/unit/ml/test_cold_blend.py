@@ -8,6 +8,7 @@ from ml.cold.baselines import CategoryPrior, HistoryAlone, PopularLately
 from ml.cold.blend import ColdBlend, ColdConfig
 from ml.cold.evidence import Level
 from ml.cold.follows import follows
+from ml.cold.known import Known
 from ml.cold.weights import softmax_weights
 from ml.config import DAY_MS
 from ml.errors import ModelBroken, NotEnoughData
@@ -214,3 +215,20 @@ def test_category_prior_prefers_the_prefix_category():
     one.fit(timed([[0, 0, 1, 2, 2, 2, 3]], [[1] * 7], 4))
     found = one.scores(Sequences.of([[], [1]], 4))
     assert found.argmax(1).tolist() == [2, 0]
+
+
+def test_what_nobody_has_touched_cannot_be_shown():
+    """Unless the one who asks has touched it: item 3 is in no past, item 2 only in the prefix."""
+
+    class LikesTheUnknown:
+        def fit(self, past):
+            pass
+
+        def scores(self, prefixes):
+            return np.tile(np.arange(4, dtype=np.float32), (len(prefixes), 1))
+
+    one = Known(LikesTheUnknown())
+    one.fit(timed([[0, 1]], [[0, 1]], 4))
+    found = one.scores(Sequences.of([[], [2]], 4))
+    assert np.argsort(-found, axis=1)[:, 0].tolist() == [1, 2]
+    assert found[0, 2] == found[0, 3] < found[0, 0]
