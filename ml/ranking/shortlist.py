@@ -113,12 +113,6 @@ class Shortlist:
         else:
             self._look(past)
 
-    def again(self, past: Sequences) -> Self:
-        """The same trees over channels that have learned from this."""
-        other = self._copy(self._channels, {}, self._trees)
-        other._look(past)
-        return other
-
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
         """(S, V) log-odds by the trees above 0, then the blend below 0."""
         found = np.zeros((len(prefixes), prefixes.n_items), np.float32)

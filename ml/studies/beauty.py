@@ -69,9 +69,14 @@ def beauty(plan: Plan, tell: Tell) -> Study:
     ours = _enter_ours(contest, nets, linear.view)
     for one in _without(ours):
         contest.enter(one)
-    tell("learn again, with the last but one", 0.9)
-    for one in _again(ours, known):
-        contest.enter(one)
+    contest.enter(
+        Contender(
+            name="Markov, told more",
+            make=lambda _: Markov(damping=0.3),
+            past=known,
+            note="learned from the last but one too: another protocol, for scale only",
+        )
+    )
     return _report(contest, baselines)
 
 
@@ -135,22 +140,6 @@ def _enter_ours(
     note = "seeds of the network; the trees learn once"
     contest.enter(Contender(name=OURS, make=with_net, is_random=True, is_fitted=True, note=note))
     return ours
-
-
-def _again(ours: Shortlist, known: Sequences) -> list[Contender]:
-    """What the last but one item of everybody is worth to those who may learn from it."""
-    note = "learned from all but the last item, one seed; not under the protocol of the others"
-    return [
-        Contender(
-            name="Markov, learned again", make=lambda _: Markov(damping=0.3), past=known, note=note
-        ),
-        Contender(
-            name="fusion, learned again",
-            make=lambda _: ours.again(known),
-            is_fitted=True,
-            note=note,
-        ),
-    ]
 
 
 def _without(ours: Shortlist) -> list[Contender]:
