@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ml.cold.anil import Anil, AnilConfig
+from ml.cold.anil import Anil
 from ml.cold.baselines import CategoryPrior, HistoryAlone, PopularLately
 from ml.cold.blend import ColdBlend, ColdConfig
 from ml.cold.cases import Arrival, before, joined
@@ -18,7 +18,7 @@ from ml.evaluation.meter import Meter
 from ml.evaluation.ranking import Cases, Ranked, rank_cases
 from ml.evaluation.ranking_metrics import part, ranking_gain, ranking_row
 from ml.evaluation.records import Gain, Goal, Row, Study
-from ml.fusion.config import Content, FusionConfig
+from ml.fusion.config import Content
 from ml.fusion.model import Fusion
 from ml.ranking.history import OwnHistory
 from ml.ranking.item_knn import ItemKNN
@@ -26,7 +26,12 @@ from ml.ranking.markov import Markov
 from ml.ranking.sequences import Ranker, Sequences
 from ml.ranking.vsknn import VSKNN, Neighbourhood
 from ml.studies import Plan, Tell
-from ml.studies.cold_data import Shop, by_category, journey, taobao
+from ml.studies.cold_settings import (
+    Setting,
+    categories_setting,
+    items_setting,
+    journey_setting,
+)
 
 COUNTS = {0: "0 events", 1: "1 event", 3: "3 events", 5: "5 events"}
 SURE_FROM = 3
@@ -40,104 +45,21 @@ WITHOUT = {
 }
 """What each piece of evidence is worth, and its names."""
 
-TAOBAO_LAST_DAY_MS = 1_512_259_200_000
-"""3 December 2017, as if Beijing's time were UTC."""
-
-PEOPLE = (
-    "People are strangers: all they ever did is left out of training; models learn from the "
-    "others' events before the cutoff alone. Asked after exactly so many of a stranger's first "
-    "events from the cutoff on; right is every distinct item touched later within {ahead}, none "
-    "left out. The catalogue is all that those who train touched before the cutoff, and what the "
-    "stranger has touched so far. "
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """
-    One data set under the protocol.
-
-    Attributes:
-        parts, asked: people are dealt into so many parts; so many of them are strangers in turn.
-        cutoff: of the test; everything that is learned lies before.
-    """
-
-    name: str
-    title: str
-    protocol: str
-    shop: Shop
-    cutoff: int
-    horizon_days: float
-    parts: int
-    asked: int
-    groups: dict[str, NDArray[np.int64]] = field(default_factory=dict)
-    towers: FusionConfig = field(default_factory=FusionConfig)
-    anil: AnilConfig = field(default_factory=AnilConfig)
-
 
 def cold_journey(plan: Plan, tell: Tell) -> Study:
     """Households of Complete Journey, from 26 November 2017 on."""
     tell("read the receipts", 0.0)
-    shop = journey()
-    ts = np.sort(shop.lives.ts) if shop.lives.ts is not None else np.zeros(1, np.int64)
-    setting = Setting(
-        name="cold_journey",
-        title="Complete Journey, cold start",
-        protocol=PEOPLE.format(ahead="7 days")
-        + "The cutoff is where 90 % of all receipt lines lie before; two thirds of the "
-        "households train, a third, drawn at random, are the strangers. A receipt's lines carry "
-        "one time, their order is drawn at random.",
-        shop=shop,
-        cutoff=int(ts[int(0.9 * len(ts))]),
-        horizon_days=7,
-        parts=3,
-        asked=1,
-        groups=_groups(shop),
-        towers=FusionConfig(
-            steps=8, first=True, popular=True, hops=0, epochs=2, batch=8192, cosine=False
-        ),
-    )
-    return _study(setting, plan, tell)
+    return _study(journey_setting(), plan, tell)
 
 
 def cold_taobao(plan: Plan, tell: Tell) -> Study:
     """Items of Taobao on 3 December 2017."""
-    return _taobao("cold_taobao", "Taobao, cold start, items", taobao(plan.data), plan, tell)
+    return _study(items_setting(plan.data), plan, tell)
 
 
 def cold_taobao_categories(plan: Plan, tell: Tell) -> Study:
     """The same with categories in place of items."""
-    shop = by_category(taobao(plan.data))
-    return _taobao("cold_taobao_categories", "Taobao, cold start, categories", shop, plan, tell)
-
-
-def _taobao(name: str, title: str, shop: Shop, plan: Plan, tell: Tell) -> Study:
-    setting = Setting(
-        name=name,
-        title=title,
-        protocol=PEOPLE.format(ahead="24 hours")
-        + "The cutoff is the last day of the log; people are dealt into three parts, each is the "
-        "strangers once while the others train.",
-        shop=shop,
-        cutoff=TAOBAO_LAST_DAY_MS,
-        horizon_days=1,
-        parts=3,
-        asked=3,
-        groups={} if len(shop.category) == shop.category.max() + 1 else _groups(shop),
-        towers=FusionConfig(
-            steps=8, first=True, popular=True, hops=0, epochs=5, batch=1024, cosine=False
-        ),
-    )
-    return _study(setting, plan, tell)
-
-
-def _groups(shop: Shop) -> dict[str, NDArray[np.int64]]:
-    found = {"category": shop.category, "section": shop.section}
-    found |= {} if shop.brand is None else {"brand": shop.brand}
-    found |= {} if shop.price is None else {"price": shop.price}
-    if np.array_equal(shop.category, shop.section):
-        found.pop("section")
-    return found
+    return _study(categories_setting(plan.data), plan, tell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

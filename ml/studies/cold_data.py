@@ -24,6 +24,8 @@ TAOBAO_CODES = {
 }
 BEIJING_MS = 8 * 3_600_000
 PRICE_BANDS = 20
+JOURNEY_SHARE = 0.9
+"""Of the receipt lines, which lie before the cutoff."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +46,12 @@ class Shop:
     price: NDArray[np.int64] | None = None
 
 
-def journey() -> Shop:
+def journey() -> tuple[Shop, int]:
     """
-    Receipts of the installed package; who the households are is not read.
+    Receipts of the installed package, and the cutoff; who the households are is not read.
+
+    Prices are those paid before the cutoff; an item that was not sold by then is in the lowest
+    band.
 
     The lines of a receipt carry one time and lie by product number in the file, so their order
     is drawn at random, always the same way.
@@ -58,22 +63,26 @@ def journey() -> Shop:
     lines = lines[products.department.reindex(lines.product_id).to_numpy() != "FUEL"]
     item_ids, item = np.unique(lines.product_id.to_numpy(), return_inverse=True)
     known = products.reindex(item_ids)
-    price = (lines.sales_value / lines.quantity).to_numpy()
+    ts = lines.transaction_timestamp.to_numpy().astype("datetime64[ms]").astype(np.int64)
+    cutoff = int(np.sort(ts)[int(JOURNEY_SHARE * len(ts))])
+    paid = np.where(ts < cutoff, lines.sales_value / lines.quantity, 0)
+    sold = np.bincount(item, ts < cutoff)
     data = _interactions(
         lines.household_id.to_numpy(),
         item,
         np.full(len(lines), TAOBAO_CODES["buy"], np.int8),
-        lines.transaction_timestamp.to_numpy().astype("datetime64[ms]").astype(np.int64),
+        ts,
         len(item_ids),
     )
     tie = np.random.default_rng(0).permutation(len(data))
-    return Shop(
+    shop = Shop(
         lives=lives(data, tie),
         category=_codes(known.product_category.fillna("?") + known.product_type.fillna("?")),
         section=_codes(known.product_category.fillna("?")),
         brand=_codes(known.manufacturer_id.fillna(-1).astype(str)),
-        price=_bands(np.bincount(item, price) / np.bincount(item)),
+        price=_bands(np.bincount(item, paid) / np.maximum(sold, 1), sold > 0),
     )
+    return shop, cutoff
 
 
 def taobao(folder: Path) -> Shop:
@@ -120,7 +129,7 @@ def _codes(texts: pd.Series) -> NDArray[np.int64]:
     return np.unique(texts.to_numpy().astype(str), return_inverse=True)[1].astype(np.int64)
 
 
-def _bands(price: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Bands with equally many items, cheapest first."""
-    edges = np.quantile(price, np.linspace(0, 1, PRICE_BANDS + 1)[1:-1])
+def _bands(price: NDArray[np.float64], is_sold: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Bands with equally many of the items sold, cheapest first."""
+    edges = np.quantile(price[is_sold], np.linspace(0, 1, PRICE_BANDS + 1)[1:-1])
     return np.searchsorted(edges, price).astype(np.int64)

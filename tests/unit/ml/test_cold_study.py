@@ -12,8 +12,9 @@ from ml.config import DAY_MS
 from ml.fusion.config import FusionConfig
 from ml.ranking.sequences import Sequences
 from ml.studies import Plan
-from ml.studies.cold import COUNTS, FIGURES, Setting, _fold, _goals, _study
-from ml.studies.cold_data import Shop, by_category, taobao
+from ml.studies.cold import COUNTS, FIGURES, _fold, _goals, _study
+from ml.studies.cold_data import Shop, _bands, by_category, taobao
+from ml.studies.cold_settings import Setting
 
 ITEMS, PEOPLE, EVENTS = 40, 150, 24
 
@@ -147,3 +148,13 @@ def test_a_missing_log_is_said(tmp_path):
     """With the name of the file."""
     with pytest.raises(FileNotFoundError, match="UserBehavior"):
         taobao(tmp_path)
+
+
+def test_price_bands_are_made_of_what_was_sold():
+    """An item of the future has no price yet and moves no border."""
+    price = np.array([1.0, 2, 3, 4, 0, 0])
+    is_sold = price > 0
+    bands = _bands(price, is_sold)
+    assert bands[:4].tolist() == sorted(bands[:4].tolist())
+    assert np.array_equal(bands[:4], _bands(price[:4], is_sold[:4]))
+    assert bands[4:].tolist() == [0, 0]
