@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.evaluation.groups import Masks
 from ml.evaluation.meter import Meter
@@ -126,8 +125,3 @@ class Contest:
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seeds[0])
-
-
-def history_lengths(cases: Cases) -> NDArray[np.int64]:
-    """(C,) events before each question."""
-    return cases.prefixes.lengths
