@@ -249,12 +249,11 @@ class AlibabaStudy:
 
     def _gain(self, ours: str, theirs: str, figure: str = "ap") -> Gain:
         table = self._pool.test
-        answers = {name: _mean(self._on_pool[name]) for name in (ours, theirs)}
         return intent_gain(
             ours,
             theirs,
             table.label,
-            answers,
+            self._on_pool,
             table.user,
             figure,
             draws=self._plan.draws,
