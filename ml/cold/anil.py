@@ -38,7 +38,7 @@ class AnilConfig:
     crowd: int = 1024
     negatives: int = 2048
     arrivals: tuple[float, ...] = (0.3, 0.45, 0.6, 0.75, 0.9)
-    epochs: int = 8
+    epochs: int = 6
     batch: int = 256
     learning_rate: float = 3e-2
 

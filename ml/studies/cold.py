@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ml.cold.anil import Anil
 from ml.cold.baselines import CategoryPrior, HistoryAlone, PopularLately
 from ml.cold.blend import ColdBlend, ColdConfig
-from ml.cold.cases import Arrival, before, joined
+from ml.cold.cases import Arrival, before, joined, keep, times
 from ml.cold.known import Known
 from ml.config import DAY_MS
 from ml.evaluation.meter import Meter
@@ -19,7 +19,7 @@ from ml.evaluation.ranking import Cases, Ranked, rank_cases
 from ml.evaluation.ranking_metrics import part, ranking_gain, ranking_row
 from ml.evaluation.records import Gain, Goal, Row, Study
 from ml.fusion.config import Content
-from ml.fusion.model import Fusion
+from ml.fusion.model import Fusion, Watch
 from ml.ranking.history import OwnHistory
 from ml.ranking.item_knn import ItemKNN
 from ml.ranking.markov import Markov
@@ -37,11 +37,13 @@ COUNTS = {0: "0 events", 1: "1 event", 3: "3 events", 5: "5 events"}
 SURE_FROM = 3
 FIGURES = ("ndcg@20", "recall@20", "mrr@20")
 POPULAR, HISTORY, BOTH, OURS = "popularity", "own history", "history, then popularity", "blend"
+TOWER_DAYS = 90
+"""What the towers learn from; more is slow, and not how people buy today."""
+
 WITHOUT = {
     "blend without neighbours": ("item",),
     "blend without groups": ("category", "section", "brand", "price"),
     "blend without own history": ("own",),
-    "blend without trend": ("popular lately",),
 }
 """What each piece of evidence is worth, and its names."""
 
@@ -122,7 +124,12 @@ def _ablation(setting: Setting, seed: int) -> list[_Contender]:
 
 
 class _Towers(Fusion):
-    """The towers; strangers without events have no columns to look into."""
+    """The towers on the newest part of the past; nobody without events is asked for columns."""
+
+    def fit(self, past: Sequences, *, watch: Watch | None = None) -> None:
+        """Learn from the last days; raises what the towers raise."""
+        ts = times(past)
+        super().fit(keep(past, ts > ts.max() - TOWER_DAYS * DAY_MS), watch=watch)
 
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
         """(S, V); where nobody has an event, codes and times are left out."""

@@ -92,7 +92,7 @@ def _taobao(name: str, title: str, shop: Shop) -> Setting:
         asked=3,
         groups={} if len(shop.category) == shop.category.max() + 1 else _groups(shop),
         towers=FusionConfig(
-            steps=8, first=True, popular=True, hops=0, epochs=5, batch=1024, cosine=False
+            steps=8, first=True, popular=True, hops=0, epochs=3, batch=1024, cosine=False
         ),
     )
 
