@@ -151,7 +151,9 @@ def _study(setting: Setting, plan: Plan, tell: Tell) -> Study:
     torch.set_num_threads(1)
     setting = _smaller(setting) if plan.quick else setting
     seeds = plan.seeds[:1] if plan.quick else plan.seeds
-    contenders = _contenders(setting) + ([] if plan.quick else _ablation(setting, seeds[0]))
+    contenders = _contenders(setting)
+    if setting.ablate and not plan.quick:
+        contenders += _ablation(setting, seeds[0])
     folds = [_fold(setting, k) for k in range(setting.asked)]
     answers: dict[str, _Answers] = {}
     for done, one in enumerate(contenders):

@@ -13,6 +13,9 @@ from ml.studies.cold_data import JOURNEY_SHARE, Shop, by_category, journey, taob
 TAOBAO_LAST_DAY_MS = 1_512_259_200_000
 """3 December 2017, as if Beijing's time were UTC."""
 
+ABLATE_UP_TO = 20_000
+"""Items of a log in three parts; with more of them an ablation takes longer than all the rest."""
+
 PEOPLE = (
     "People are strangers: all they ever did is left out of training; models learn from the "
     "others' events before the cutoff alone. Asked after exactly so many of a stranger's first "
@@ -30,6 +33,7 @@ class Setting:
     Attributes:
         parts, asked: people are dealt into so many parts; so many of them are strangers in turn.
         cutoff: of the test; everything that is learned lies before.
+        ablate: also learn the blend without each piece of its evidence.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Setting:
     groups: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     towers: FusionConfig = field(default_factory=FusionConfig)
     anil: AnilConfig = field(default_factory=AnilConfig)
+    ablate: bool = True
 
 
 def journey_setting() -> Setting:
@@ -90,6 +95,7 @@ def _taobao(name: str, title: str, shop: Shop) -> Setting:
         horizon_days=1,
         parts=3,
         asked=3,
+        ablate=shop.lives.n_items < ABLATE_UP_TO,
         groups={} if len(shop.category) == shop.category.max() + 1 else _groups(shop),
         towers=FusionConfig(
             steps=8, first=True, popular=True, hops=0, epochs=3, batch=1024, cosine=False
