@@ -37,6 +37,9 @@ COUNTS = {0: "0 events", 1: "1 event", 3: "3 events", 5: "5 events"}
 SURE_FROM = 3
 FIGURES = ("ndcg@20", "recall@20", "mrr@20")
 POPULAR, HISTORY, BOTH, OURS = "popularity", "own history", "history, then popularity", "blend"
+QUICK = 3
+"""A quick look is about one in so many people."""
+
 TOWER_DAYS = 90
 """What the towers learn from; more is slow, and not how people buy today."""
 
@@ -163,7 +166,10 @@ def _study(setting: Setting, plan: Plan, tell: Tell) -> Study:
 
 
 def _smaller(setting: Setting) -> Setting:
-    return replace(setting, asked=1, towers=replace(setting.towers, epochs=1))
+    """A part of the people, who are strangers once."""
+    lives = setting.shop.lives
+    some = replace(setting.shop, lives=lives.take(np.arange(0, len(lives), QUICK)))
+    return replace(setting, asked=1, shop=some, towers=replace(setting.towers, epochs=1))
 
 
 def _fold(setting: Setting, k: int) -> tuple[Sequences, Cases]:

@@ -158,3 +158,11 @@ def test_price_bands_are_made_of_what_was_sold():
     assert bands[:4].tolist() == sorted(bands[:4].tolist())
     assert np.array_equal(bands[:4], _bands(price[:4], is_sold[:4]))
     assert bands[4:].tolist() == [0, 0]
+
+
+def test_a_quick_look_asks_fewer_people_once(tmp_path):
+    """With one seed and without the ablation."""
+    quick = _study(SETTING, Plan(data=tmp_path, quick=True, draws=20), lambda *_: None)
+    assert quick.cases < 4 * PEOPLE / 3
+    assert {row.seeds for row in quick.rows} == {1}
+    assert not quick.ablation
