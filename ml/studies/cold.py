@@ -79,7 +79,7 @@ class _Contender:
 
 def _contenders(setting: Setting) -> list[_Contender]:
     shop, days = setting.shop, setting.horizon_days
-    config = ColdConfig(horizon_days=days)
+    config = ColdConfig(horizon_days=days, arrivals=setting.arrivals)
     content = Content(category=shop.category, brand=shop.brand, price=shop.price)
     anil = replace(setting.anil, horizon_days=days)
     nearest = Neighbourhood(neighbours=200, newest=1000, length=0.5)
@@ -114,7 +114,7 @@ def _contenders(setting: Setting) -> list[_Contender]:
 
 def _ablation(setting: Setting, seed: int) -> list[_Contender]:
     """The blend without some of its evidence; without groups only where there are any."""
-    config = ColdConfig(horizon_days=setting.horizon_days, seed=seed)
+    config = ColdConfig(horizon_days=setting.horizon_days, arrivals=setting.arrivals, seed=seed)
 
     def make(names: tuple[str, ...], _: int) -> Ranker:
         return ColdBlend(setting.groups, replace(config, without=names))

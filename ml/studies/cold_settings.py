@@ -33,6 +33,7 @@ class Setting:
     Attributes:
         parts, asked: people are dealt into so many parts; so many of them are strangers in turn.
         cutoff: of the test; everything that is learned lies before.
+        arrivals: after which shares of the past the blend learns its weights.
         ablate: also learn the blend without each piece of its evidence.
     """
 
@@ -47,6 +48,7 @@ class Setting:
     groups: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     towers: FusionConfig = field(default_factory=FusionConfig)
     anil: AnilConfig = field(default_factory=AnilConfig)
+    arrivals: tuple[float, ...] = (0.6, 0.75, 0.9)
     ablate: bool = True
 
 
@@ -69,6 +71,7 @@ def journey_setting() -> Setting:
         towers=FusionConfig(
             steps=8, first=True, popular=True, hops=0, epochs=2, batch=8192, cosine=False
         ),
+        arrivals=(0.7, 0.9),
     )
 
 
