@@ -48,14 +48,14 @@ def gather(past: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) ->
     length = end - begin
     at = begin[:, None] + np.arange(max(int(length.max(initial=1)), 1))
     inside = at < end[:, None]
-    at = np.where(inside, at, 0) if len(past.item) else np.zeros_like(at)
-    item = np.where(inside, past.item[at], past.n_items) if len(past.item) else at + past.n_items
-    code = np.zeros_like(at) if past.code is None else np.where(inside, past.code[at], 0)
+    at = np.where(inside, at, 0)
+    item = np.where(inside, _or_zero(past.item)[at], past.n_items)
+    code = np.zeros_like(at) if past.code is None else np.where(inside, _or_zero(past.code)[at], 0)
     gap = hour = None
     if past.ts is None:
         place = np.broadcast_to(np.arange(at.shape[1], dtype=np.float32), at.shape)
     else:
-        ts = past.ts[at]
+        ts = _or_zero(past.ts)[at]
         place = ((ts - ts[:, :1]) / DAY_MS).astype(np.float32)
         gap, hour = _ints(_gaps(ts)), _ints(ts // HOUR_MS % HOURS)
     age = np.maximum(place[:, :, None] - place[:, None, :], 0)
@@ -67,6 +67,11 @@ def gather(past: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) ->
         age=torch.from_numpy(age),
         length=_ints(length),
     )
+
+
+def _or_zero(column: NDArray[Any]) -> NDArray[Any]:
+    """The column; one zero where nobody has any event, so that padding can be looked up."""
+    return column if len(column) else np.zeros(1, column.dtype)
 
 
 def _gaps(ts: NDArray[np.int64]) -> NDArray[np.int64]:

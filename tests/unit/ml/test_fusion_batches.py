@@ -91,3 +91,18 @@ def test_nobody_is_no_reason_to_fail():
     past = Sequences.of([[], []], 5)
     events = gather(past, past.start[:-1], past.start[1:])
     assert events.item.tolist() == [[5], [5]]
+
+
+def test_people_without_any_event_are_rows_of_padding():
+    """With behaviours and times too: nothing is looked up that is not there."""
+    nobody = Sequences(
+        item=np.zeros(0, np.int32),
+        start=np.zeros(4, np.int64),
+        n_items=5,
+        code=np.zeros(0, np.int8),
+        ts=np.zeros(0, np.int64),
+    )
+    events = gather(nobody, nobody.start[:-1], nobody.start[1:])
+    assert events.length.tolist() == [0, 0, 0]
+    assert (events.item == 5).all()
+    assert (events.code == 0).all()
