@@ -5,7 +5,7 @@ All of them see the same pairs as the paper's model: they learn from the trainin
 pairs, stop on the next slice, and are scored on the same questions.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +21,7 @@ from ml.evaluation.pools import Pool
 from ml.intent.counters import counter_table
 from ml.intent.fit_stack import StackSettings, fit_stack
 from ml.intent.table import Table
-from ml.intent.trees import Trees, TreeSettings
+from ml.intent.trees import TreeSettings
 from ml.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -37,28 +37,9 @@ class Contender(Protocol):
         """Write what ``load`` of its class reads."""
 
 
-Fit = Callable[[Table, Table, NDArray[np.int32], PaperConfig], Contender]
-"""Learns from a table, stops on the next one; is told the items' categories."""
-
-
-def _boosted(learn: Table, stop: Table, _: NDArray[np.int32], config: PaperConfig) -> Contender:
-    trees = Trees(seed=config.seed, settings=TreeSettings(rounds=MOST_ROUNDS))
-    trees.fit(learn, validation=stop)
-    return trees
-
-
-def _stack(learn: Table, stop: Table, kinds: NDArray[np.int32], config: PaperConfig) -> Contender:
-    how = StackSettings(
-        networks=config.stack_networks,
-        tree=TreeSettings(rounds=MOST_ROUNDS),
-        least_steps=config.stack_steps,
-    )
-    return fit_stack(learn, validation=stop, kinds=kinds, settings=how, seed=config.seed)
-
-
 MOST_ROUNDS = 400
 
-CONTENDERS: dict[str, Fit] = {"boosted": _boosted, "stack": _stack}
+CONTENDERS = ("boosted", "stack")
 
 BLENDS = {"stack": ("boosted",)}
 """A blend must beat its parts, since it costs as much as all of them."""
@@ -111,9 +92,16 @@ class Contenders:
     def fit(self, parts: Parts) -> None:
         """Learn from the touched pairs of the training part."""
         learn, stop = self._joined(parts.train), self._joined(parts.stop)
-        for name, fit in CONTENDERS.items():
-            self.fitted[name] = fit(learn, stop, self._data.catalogue.category, self._config)
-            log.info("contender_fitted", model=name, pairs=len(learn))
+        how = StackSettings(
+            networks=self._config.stack_networks,
+            tree=TreeSettings(rounds=MOST_ROUNDS),
+            least_steps=self._config.stack_steps,
+        )
+        kinds, seed = self._data.catalogue.category, self._config.seed
+        stack = fit_stack(learn, validation=stop, kinds=kinds, settings=how, seed=seed)
+        # The trees compete alone as well; they need not be grown twice for that.
+        self.fitted = dict(zip(CONTENDERS, (stack.trees[0], stack), strict=True))
+        log.info("contenders_fitted", models=CONTENDERS, pairs=len(learn))
 
     def logits(self, pools: list[Pool]) -> dict[str, NDArray[np.float64]]:
         """(P,) log-odds of all pairs by model, pool after pool."""

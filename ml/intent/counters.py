@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ml.config import DAY_MS
 from ml.dataset import Interactions
+from ml.evaluation.pools import window_before
 from ml.features.behaviours import PURCHASE, WEIGHTS
 from ml.features.names import FEATURES
 from ml.features.pairs import PairFeatures, Window
@@ -106,20 +107,11 @@ def counter_table(
         pairs: numbers person * V + item; without it every pair touched in the window (pool A1).
         side: of an earlier call with the same cutoff and window.
     """
-    part = data.between(cutoff - window_days * DAY_MS, cutoff)
-    pairs = np.unique(part.pair) if pairs is None else pairs
+    window = window_before(data, cutoff, window_days)
+    if pairs is None:
+        pairs = np.unique(window.user.astype(np.int64) * data.n_items + window.item)
     user = (pairs // data.n_items).astype(np.int32)
     item = (pairs % data.n_items).astype(np.int32)
-    window = Window(
-        part.user,
-        part.item,
-        part.code,
-        part.ts,
-        part.price,
-        data.n_users,
-        data.catalogue.category,
-        window_days,
-    )
     side = side or item_side(data, cutoff, window_days)
     return Table(
         cutoff=np.full(len(pairs), cutoff, np.int64),
