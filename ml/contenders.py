@@ -6,7 +6,7 @@ pairs, stop on the next slice, and are scored on the same questions.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -53,15 +53,7 @@ def questions(data: Interactions, pool: Pool, config: PaperConfig) -> Table:
         window_days=config.window_days,
         pairs=pool.user.astype(np.int64) * data.n_items + pool.item,
     )
-    return Table(
-        cutoff=pool.cutoff,
-        user=pool.user,
-        item=pool.item,
-        label=pool.label,
-        weight=pool.weight,
-        values=table.values,
-        names=table.names,
-    )
+    return replace(table, label=pool.label, weight=pool.weight)
 
 
 @dataclass(frozen=True, slots=True)
