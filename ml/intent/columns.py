@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from ml.calibration import sigmoid
 from ml.intent.graph_scores import graph_scores
 from ml.intent.hazards import hazards
 from ml.intent.history import History
@@ -12,7 +13,7 @@ from ml.intent.item_columns import item_columns
 from ml.intent.moment import Columns, Moment
 from ml.intent.need import need
 from ml.intent.promoted import promotion
-from ml.intent.spells import Rows
+from ml.intent.spells import Numbers, Rows
 from ml.intent.sub_models import SUB_MODELS, Lines, SubModels
 from ml.intent.table import Table
 from ml.intent.timing import timing
@@ -30,6 +31,10 @@ GROUPS: dict[str, Callable[[Moment], Columns]] = {
     "graph": graph_scores,
 }
 """Every group of columns but the sub-models."""
+
+
+USUAL = 8.0
+"""One over the mean root of how likely pairs are, in the shops that were looked at."""
 
 
 class IntentColumns:
@@ -71,21 +76,22 @@ class IntentColumns:
 
         Args:
             pairs: numbers person * V + item; without it all that were touched in the window.
-            rng: thins out the unbought pairs, for training.
+            rng: thins out the unbought pairs, for training; the likelier one was to be bought,
+                the likelier it stays, and the less it weighs.
         """
         history = self.history
         at = Moment(history, period, pairs)
         weight = np.ones(len(at.pairs), np.float32)
         if rng is not None:
-            share = history.config.negative_share
-            kept = at.label | (rng.random(len(at.pairs)) < share)
-            weight = np.where(at.label, 1.0, 1.0 / share).astype(np.float32)[kept]
+            chance = np.where(at.label, 1.0, self._kept(at))
+            kept = rng.random(len(at.pairs)) < chance
+            weight = (1.0 / chance[kept]).astype(np.float32)
             at.choose(kept)
         parts: dict[str, Columns] = {
             name: make(at) for name, make in GROUPS.items() if name in self.groups
         }
         if SUB in self.groups:
-            parts[SUB] = self.sub_models(period).columns(at, parts.get("hazards") or hazards(at))
+            parts[SUB] = self._sub_columns(at, parts.get("hazards") or hazards(at))
         self.members = {name: tuple(columns) for name, columns in parts.items()}
         columns = {name: one for part in parts.values() for name, one in part.items()}
         values = np.empty((len(at.pairs), len(columns)), np.float32)
@@ -101,6 +107,24 @@ class IntentColumns:
             values=values,
             names=tuple(columns),
         )
+
+    def _sub_columns(self, at: Moment, rates: Columns) -> Columns:
+        return self.sub_models(at.period).columns(at, rates)
+
+    def _kept(self, at: Moment) -> Numbers:
+        """
+        (P,) chance to be learned from, were it not bought.
+
+        What an unbought pair teaches goes with the root of how likely it was to be bought. On
+        average about ``negative_share`` of them stay where three in a hundred pairs are bought.
+        """
+        rates = hazards(at)
+        likely = np.nan_to_num(rates["hazard_phase"], nan=0.02)
+        if SUB in self.groups:
+            likely = sigmoid(self._sub_columns(at, rates)["sub_hazard_phase"])
+        share = self.history.config.negative_share
+        chance: Numbers = np.clip(USUAL * share * np.sqrt(likely), share / 4, 1.0)
+        return chance
 
     def sub_models(self, period: int, *, anew: bool = False) -> SubModels:
         """Fitted on what was walked through before a period; anew once a block is over."""

@@ -142,7 +142,7 @@ class Logistic(_Line):
 class LinearSvm(_Line):
     """A linear support vector machine with squared hinge loss; Platt's line makes it log-odds."""
 
-    def __init__(self, *, seed: int = 0, ridge: float = 18.0) -> None:
+    def __init__(self, *, seed: int = 0, ridge: float = 0.06) -> None:
         """``ridge`` times the number of positives is the pull of the weights to 0."""
         super().__init__()
         self._seed = seed
