@@ -36,6 +36,8 @@ class ColdConfig:
         arrivals: shares of the past's events after which these people are taken to arrive.
         candidates: items per case that the weights have to order.
         rounds: how often candidates are chosen anew by the weights so far.
+        people: most cases of one arrival and count that the weights are learned from.
+        ahead, neighbours: bounds on the counts, as in ``gather``.
         without: evidence that is left out, by name or first word, to see what it is worth.
     """
 
@@ -46,6 +48,9 @@ class ColdConfig:
     arrivals: tuple[float, ...] = (0.6, 0.75, 0.9)
     candidates: int = 800
     rounds: int = 2
+    people: int | None = None
+    ahead: int | None = None
+    neighbours: int | None = None
     ridge: float = 3e-3
     without: tuple[str, ...] = ()
     seed: int = 1
@@ -86,9 +91,15 @@ class ColdBlend:
             for cutoff in self._arrivals(past)
             if (one := self._lessons(past, is_stranger, cutoff)) is not None
         ]
-        self.evidence = self._gather(past)
+        self.recount(past)
+        assert self.evidence is not None
         guess = _guess(self.evidence.names) * self._is_used(self.evidence.names)
         self.weights = np.stack([self._learn(k, lessons, guess) for k in range(len(COUNTS))])
+
+    def recount(self, past: Sequences) -> None:
+        """Count everybody anew and keep the weights; raises as ``fit`` does."""
+        require_events(past)
+        self.evidence = self._gather(past)
 
     def scores(self, prefixes: Sequences) -> NDArray[np.float32]:
         """(S, V) log-likeness that each item comes next, up to a constant per row."""
@@ -133,7 +144,15 @@ class ColdBlend:
     def _gather(self, past: Sequences) -> Evidence:
         config = self.config
         priors = dict.fromkeys(("item", *self.groups), config.prior) | dict(config.priors)
-        return gather(past, self.groups, horizon=config.horizon, priors=priors, n_codes=N_CODES)
+        return gather(
+            past,
+            self.groups,
+            horizon=config.horizon,
+            priors=priors,
+            n_codes=N_CODES,
+            ahead=config.ahead,
+            neighbours=config.neighbours,
+        )
 
     def _is_used(self, names: Sequence[str]) -> NDArray[np.float32]:
         """(F,) 0 for evidence that is left out; its weight then stays 0."""
@@ -148,7 +167,8 @@ class ColdBlend:
             return None
         arrival = Arrival(cutoff=cutoff, horizon=self.config.horizon)
         strangers = past.take(is_stranger)
-        return self._gather(known), [arrival.cases(strangers, k)[0] for k in COUNTS]
+        cases = [arrival.cases(strangers, k, self.config.people)[0] for k in COUNTS]
+        return self._gather(known), cases
 
     def _learn(
         self,
@@ -169,7 +189,9 @@ class ColdBlend:
             features *= self._is_used(lessons[0][0].names)
             right = np.concatenate([part[1] for part in parts])
             start = np.arange(0, len(right) + 1, min(self.config.candidates, parts[0][2]))
-            weight = softmax_weights(features, start, right, guess, ridge=self.config.ridge)
+            weight = softmax_weights(
+                features, start, right, guess, ridge=self.config.ridge, begin=weight
+            )
         return weight
 
 

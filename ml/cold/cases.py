@@ -66,13 +66,18 @@ class Arrival:
     cutoff: int
     horizon: int
 
-    def cases(self, strangers: Sequences, count: int) -> tuple[Cases, NDArray[np.int64]]:
+    def cases(
+        self, strangers: Sequences, count: int, most: int | None = None
+    ) -> tuple[Cases, NDArray[np.int64]]:
         """
         What each touches next when exactly their first ``count`` events are known.
 
         The targets are the distinct items strictly later than the last known event; with none
         known, those from the first event on, as if asked at the moment of the arrival. Whoever
         has fewer events or no target is no case. The owner is the row in ``strangers``.
+
+        Args:
+            most: of more cases, so many are kept, evenly spread over the rows.
 
         Returns:
             cases: with C questions.
@@ -86,7 +91,7 @@ class Arrival:
         is_target = (age >= 0 if count == 0 else age > 0) & (age < self.horizon)
         goals = _distinct(keep(part, is_target))
         place = np.arange(len(part.item)) - np.repeat(part.start[:-1], part.lengths)
-        has = np.flatnonzero(goals.lengths > 0)
+        has = _spread(np.flatnonzero(goals.lengths > 0), most)
         goals = goals.take(has)
         cases = Cases(
             prefixes=keep(part, place < count).take(has),
@@ -95,6 +100,13 @@ class Arrival:
             owner=enough[has],
         )
         return cases, asked[has]
+
+
+def _spread(rows: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
+    """At most so many of the rows, evenly spread."""
+    if most is None or len(rows) <= most:
+        return rows
+    return rows[np.arange(most) * len(rows) // most]
 
 
 def _distinct(sequences: Sequences) -> Sequences:

@@ -43,8 +43,19 @@ class Level:
     base: NDArray[np.float32]
 
     @classmethod
-    def of(cls, table: csr_array, group: NDArray[np.int64], prior: float) -> "Level":
-        """From counts between items; ``prior`` counts are added as if nothing followed."""
+    def of(
+        cls,
+        table: csr_array,
+        group: NDArray[np.int64],
+        prior: float,
+        neighbours: int | None = None,
+    ) -> "Level":
+        """
+        From counts between items; ``prior`` counts are added as if nothing followed.
+
+        Args:
+            neighbours: of each row so many pairs are kept, those seen most often.
+        """
         n = int(group.max(initial=0)) + 1
         row = np.repeat(group, np.diff(table.indptr))
         pairs = csr_array((table.data, (row, group[table.indices])), shape=(n, n))
@@ -53,7 +64,9 @@ class Level:
         share = (pairs.sum(axis=0) + 1e-3) / (pairs.sum() + 1e-3 * n)
         of_row = np.repeat(np.arange(n), np.diff(pairs.indptr))
         value = pairs.data / (share[pairs.indices] * (total + prior)[of_row])
-        extra = csr_array((value.astype(np.float32), pairs.indices, pairs.indptr), shape=(n, n))
+        kept = _most_seen(pairs, of_row, neighbours)
+        cells = (of_row[kept], pairs.indices[kept])
+        extra = csr_array((value[kept].astype(np.float32), cells), shape=(n, n))
         return cls(group=group, extra=extra, base=(prior / (total + prior)).astype(np.float32))
 
     def log_lift(self, asked: csr_array) -> NDArray[np.float32]:
@@ -144,15 +157,34 @@ def gather(
     horizon: int,
     priors: Mapping[str, float],
     n_codes: int,
+    ahead: int | None = None,
+    neighbours: int | None = None,
 ) -> Evidence:
-    """Count everything in the past, as seen from its last event."""
-    found = follows(past, horizon, n_codes)
+    """
+    Count everything in the past, as seen from its last event.
+
+    Args:
+        ahead, neighbours: bounds on what is counted and kept, as in ``follows`` and ``Level.of``.
+    """
+    found = follows(past, horizon, n_codes, ahead=ahead)
     every = {"item": np.arange(past.n_items), **groups}
     return Evidence(
         popular=_popular(past),
         again=_again(found),
-        levels={name: Level.of(found.table, group, priors[name]) for name, group in every.items()},
+        levels={
+            name: Level.of(found.table, group, priors[name], neighbours)
+            for name, group in every.items()
+        },
     )
+
+
+def _most_seen(pairs: csr_array, of_row: NDArray[np.int64], most: int | None) -> NDArray[np.int64]:
+    """Which cells to keep, in their order; of equal ones those that come first."""
+    if most is None or np.diff(pairs.indptr).max(initial=0) <= most:
+        return np.arange(pairs.nnz)
+    order = np.lexsort((-pairs.data, of_row))
+    place = np.arange(pairs.nnz) - np.repeat(pairs.indptr[:-1], np.diff(pairs.indptr))
+    return np.sort(order[place < most])
 
 
 def _mean_profile(prefixes: Sequences) -> csr_array:

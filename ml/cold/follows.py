@@ -34,14 +34,19 @@ class Follows:
     events_by_code: NDArray[np.float64]
 
 
-def follows(past: Sequences, horizon: int, n_codes: int) -> Follows:
-    """Count over all events but those so late that their horizon lies outside of the past."""
+def follows(past: Sequences, horizon: int, n_codes: int, *, ahead: int | None = None) -> Follows:
+    """
+    Count over all events but those so late that their horizon lies outside of the past.
+
+    Args:
+        ahead: only so many later events of the person are looked at, which bounds time and memory.
+    """
     ts, v = times(past), past.n_items
     code = np.zeros(len(ts), np.int64) if past.code is None else past.code.astype(np.int64)
     counted = ts <= ts.max() - horizon if len(ts) else np.zeros(0, bool)
     table = csr_array((v, v), dtype=np.float32)
     again = np.zeros(len(ts), bool)
-    for event, item in _pairs(past, ts, counted, horizon):
+    for event, item in _pairs(past, ts, counted, horizon, ahead):
         same = past.item[event] == item
         again[event[same]] = True
         cells = (past.item[event[~same]], item[~same])
@@ -56,7 +61,11 @@ def follows(past: Sequences, horizon: int, n_codes: int) -> Follows:
 
 
 def _pairs(
-    past: Sequences, ts: NDArray[np.int64], counted: NDArray[np.bool_], horizon: int
+    past: Sequences,
+    ts: NDArray[np.int64],
+    counted: NDArray[np.bool_],
+    horizon: int,
+    ahead: int | None,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int32]]]:
     """Event and item of every distinct item that follows it, a chunk of events at a time."""
     if not len(ts):
@@ -67,12 +76,14 @@ def _pairs(
     when = past.owner * span + (ts - first)
     begin = np.searchsorted(when, when, side="right")
     end = np.searchsorted(when, when + horizon, side="left")
+    end = end if ahead is None else np.minimum(end, begin + ahead)
     count = np.where(counted, end - begin, 0)
     chunk = np.cumsum(count) // CHUNK
     for events in np.split(np.arange(len(ts)), np.flatnonzero(np.diff(chunk)) + 1):
         many = count[events]
         total = np.cumsum(many)
         at = np.arange(total[-1]) + np.repeat(begin[events] - total + many, many)
-        key = np.unique(np.repeat(events, many) * past.n_items + past.item[at])
-        event, item = np.divmod(key, past.n_items)
+        key = np.repeat(events, many) * past.n_items + past.item[at]
+        key.sort()  # five times as quick as a set of so many numbers
+        event, item = np.divmod(key[np.diff(key, prepend=-1) != 0], past.n_items)
         yield event, item.astype(np.int32)

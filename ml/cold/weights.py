@@ -12,11 +12,13 @@ def softmax_weights(
     guess: NDArray[np.float64],
     *,
     ridge: float = 3e-3,
+    begin: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """
     (F,) weights that make the right candidates of each case likely; convex, so always the same.
 
     Every case counts once, however many right candidates it has; ``ridge`` pulls to ``guess``.
+    The search starts at ``begin``, else at the guess.
 
     Shapes, C cases with R candidates in all:
         features: (R, F); start (C + 1,), the rows of case k are ``start[k]:start[k + 1]``
@@ -34,12 +36,15 @@ def softmax_weights(
         score = features @ weight.astype(np.float32)
         top = np.maximum.reduceat(score, start[:-1])
         grown = np.exp(score - top[owner])
-        total = np.add.reduceat(grown, start[:-1])
+        total = np.add.reduceat(grown, start[:-1]).astype(np.float64)
+        pull = (taught / total).astype(np.float32)[owner]  # the table must not become float64
         away = weight - guess
         fit = taught @ (np.log(total) + top) - share @ weight
-        slope = (grown * (taught / total)[owner]) @ features - share
+        slope = (grown * pull) @ features - share
         n = taught.sum()
         return fit / n + ridge * away @ away, slope / n + 2 * ridge * away
 
-    found: NDArray[np.float64] = minimize(loss, guess, jac=True, method="L-BFGS-B").x
+    found: NDArray[np.float64] = minimize(
+        loss, guess if begin is None else begin, jac=True, method="L-BFGS-B"
+    ).x
     return found

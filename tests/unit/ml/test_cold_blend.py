@@ -1,5 +1,7 @@
 """The blend for strangers: counts that can be checked by hand, weights that learn, files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array
@@ -68,6 +70,23 @@ def test_nobody_follows_into_the_next_persons_life():
     """The last event of one and the first of the next are strangers to each other."""
     past = timed([[0], [1], [2]], [[0], [0.5], [30]], 3)
     assert follows(past, 2 * DAY_MS, 8).table.nnz == 0
+
+
+def test_only_so_many_later_events_are_looked_at():
+    """A life that never ends must not be paired with itself."""
+    past = timed([[0, 1, 2, 3, 4]], [[0, 1, 2, 3, 40]], 5)
+    found = follows(past, 9 * DAY_MS, 8, ahead=1)
+    assert np.argwhere(found.table.toarray()).tolist() == [[0, 1], [1, 2], [2, 3]]
+
+
+def test_the_pairs_seen_most_often_are_kept_with_their_lift():
+    """What is dropped has the lift of a pair never seen."""
+    table = csr_array(np.array([[0, 3, 1], [2, 0, 2], [0, 0, 0]], np.float32))
+    whole = Level.of(table, np.arange(3), prior=1.0)
+    short = Level.of(table, np.arange(3), prior=1.0, neighbours=1)
+    assert np.argwhere(short.extra.toarray()).tolist() == [[0, 1], [1, 0]]
+    assert short.extra[0, 1] == whole.extra[0, 1]
+    assert np.array_equal(short.base, whole.base)
 
 
 def test_lifts_are_ratios_of_shares():
@@ -156,6 +175,26 @@ def test_equal_seeds_give_equal_weights():
     first.fit(past)
     second.fit(past)
     assert np.array_equal(first.weights, second.weights)
+
+
+def test_a_recount_keeps_the_weights_and_sees_what_is_new():
+    """Item 39 comes into fashion after the weights were learned."""
+    past = shop(people=60)[0]
+    one = ColdBlend(groups(), CONFIG)
+    one.fit(past)
+    kept = one.weights.copy()
+    one.recount(timed([[39, 39, 39], [39, 38]], [[1, 2, 3], [1, 2]]))
+    assert np.array_equal(one.weights, kept)
+    assert one.scores(Sequences.of([[]], ITEMS))[0].argmax() == 39
+
+
+def test_few_people_teach_nearly_the_same():
+    """A bound on the cases makes learning quick and the answer no other."""
+    past = shop()[0]
+    one = ColdBlend(groups(), replace(CONFIG, people=20))
+    one.fit(past)
+    best = np.argsort(-one.scores(Sequences.of([[5], [25]], ITEMS)), axis=1)[:, :5]
+    assert (best // PER_TASTE == np.array([[0], [2]])).all()
 
 
 def test_a_saved_blend_answers_the_same(blend, tmp_path):

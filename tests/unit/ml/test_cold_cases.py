@@ -53,6 +53,15 @@ def test_the_prefix_is_exactly_the_first_events_from_the_cutoff_on():
     assert targets(cases) == [{1}]
 
 
+def test_of_many_cases_some_are_kept_from_all_over():
+    """Whoever comes late in the list is asked as well."""
+    many = life(*[[(11, k % 4), (12, 4)] for k in range(10)])
+    cases, asked = ARRIVAL.cases(many, 1, most=3)
+    assert cases.owner.tolist() == [0, 3, 6]
+    assert len(asked) == len(targets(cases)) == 3
+    assert len(ARRIVAL.cases(many, 1, most=10)[0]) == 10
+
+
 def test_what_happens_at_the_same_moment_is_no_target():
     """The rest of a receipt is not the future."""
     cases, _ = ARRIVAL.cases(LIVES, 1)
