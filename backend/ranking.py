@@ -57,7 +57,7 @@ class Served:
 
 
 def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
-    """The best list we can make for a person: their own, else of the session, else popular."""
+    """The best list for a person: their own, else of the session, else what strangers get."""
     if loaded is not None and shopper.history and shopper.vector is not None:
         served = _from_model(loaded, _personal(shopper, loaded), wish, Level.PERSONAL)
     elif loaded is not None and any(
@@ -66,6 +66,8 @@ def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
         served = _from_model(loaded, _session(shopper, loaded), wish, Level.SESSION)
     else:
         served = Served(level=Level.NONE)
+    if loaded is not None and not served.items:
+        served = _from_model(loaded, loaded.model.newcomers(wish.category), wish, Level.POPULAR)
     if not served.items:
         served = popular(loaded, wish)
     return _marked(served, shopper.is_degraded)

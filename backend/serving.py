@@ -77,6 +77,10 @@ class ServingModel(Protocol):
         """A score for each item from what everybody does."""
         ...
 
+    def newcomers(self, category: str | None = None) -> Any:
+        """A score for each item for somebody of whom nothing is known."""
+        ...
+
     def similar(self, item_id: str, limit: int) -> list[tuple[str, float]]:
         """The nearest items, best first; empty for an item it does not know."""
         ...

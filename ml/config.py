@@ -19,7 +19,8 @@ class PaperConfig:
         counters: off means no statistical features; without a graph too, the item then stands
             for itself by its item2vec vector. With these two switches the parts stand alone.
         contenders: whether models on counters compete with the paper's for saying how likely a
-            purchase is; the champion of the validation pairs answers.
+            purchase is, and a blend with the cosine for people without a vector; what is best
+            on the validation slice answers.
         stack_networks, stack_steps: small networks in the stack, and the fewest steps of each.
         window_days: history that pools and features see before a cutoff.
         horizon_days: length of the label window after a cutoff.
@@ -87,7 +88,8 @@ class Progress:
     Where a run stands.
 
     Attributes:
-        stage: ``item2vec``, ``features``, ``fit``, ``evaluate``, ``export`` or ``done``.
+        stage: ``item2vec``, ``features``, ``fit``, ``contenders``, ``evaluate``, ``strangers``,
+            ``export`` or ``done``.
         share: part of the whole run that is done, 0 to 1.
         figures: what was just measured, by name.
     """

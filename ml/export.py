@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ml.batches import Rows, Scene
 from ml.calibration import Platt
+from ml.cold.blend import ColdBlend
 from ml.config import DAY_MS, PaperConfig
 from ml.contenders import Champion
 from ml.dataset import Interactions
@@ -20,10 +21,11 @@ from ml.intent.item_side import item_side
 from ml.models.fallback import fill_from_category
 from ml.models.paper import PaperModel
 from ml.scoring import head_of, item_vectors, user_vectors
-from ml.serving import intent
+from ml.serving import intent, strangers
 from ml.serving.head import Floats
 from ml.serving.model import NEW_DAYS
 from ml.serving.store import ARRAYS, WEIGHTS, read_arrays, read_manifest, write_manifest
+from ml.strangers import recounted
 from ml.timelines import Timelines
 
 
@@ -36,6 +38,7 @@ class Fitted:
         table: (V + 1, dim) item2vec, in the order of ``item_ids``; the last row is zero.
         touched, new: calibration of pairs that the person has touched and has not.
         champion: what answers for touched pairs, where it is not the paper's model.
+        strangers: what answers people without a vector, where it is not the cosine.
         metrics: flat figures by name.
     """
 
@@ -47,6 +50,7 @@ class Fitted:
     new: Platt
     metrics: dict[str, float]
     champion: Champion | None = None
+    strangers: ColdBlend | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +82,21 @@ def embed_rows(
     chosen = np.flatnonzero(scene.lengths > 0) if users is None else users
     people = user_vectors(fitted.model, scene, chosen)
     things = item_vectors(fitted.model, scene, np.arange(data.n_items))
-    own = fitted.table[:-1].numpy()
     found = Embedded(
         users=chosen,
         user_vectors=people,
         item_vectors=things.embedding,
-        item_directions=np.concatenate([_unit(own), _unit(things.graph)], axis=1),
+        item_directions=directions(fitted.table, things.graph),
     )
     for name in ("user_vectors", "item_vectors", "item_directions"):
         if not np.isfinite(getattr(found, name)).all():
             raise TrainingDiverged(f"{name} are not finite")
     return found
+
+
+def directions(table: Tensor, graph: Floats) -> Floats:
+    """(V, 128), each item's own and its graph vector, both of length 1 or 0."""
+    return np.concatenate([_unit(table[:-1].numpy()), _unit(graph)], axis=1)
 
 
 def export(
@@ -105,10 +113,14 @@ def export(
     )
     if fitted.champion is not None:
         _export_champion(fitted.champion, data, folder / intent.FOLDER, fitted.config, now_ms)
+    if fitted.strangers is not None:
+        blend = recounted(fitted.strangers, data.before(now_ms), fitted.config)
+        blend.save(folder / strangers.FILE)
     write_manifest(
         folder,
         {
             "champion": _named(fitted.champion),
+            "strangers": strangers.SESSION if fitted.strangers is None else strangers.BLEND,
             "version": version,
             "as_of_ms": now_ms,
             "window_days": fitted.config.window_days,
@@ -183,6 +195,7 @@ def load_fitted(folder: Path, data: Interactions) -> Fitted:
     touched, new = arrays["calibration"].tolist()
     said = manifest.get("champion")
     won = intent.IntentScorer.of(folder, said)
+    kept = strangers.Strangers.of(folder, manifest, len(arrays["item_ids"]))
     return Fitted(
         model=model,
         table=_relaid(saved["table"].numpy(), saved["item_ids"], data),
@@ -192,6 +205,7 @@ def load_fitted(folder: Path, data: Interactions) -> Fitted:
         new=Platt(*new),
         metrics=manifest["metrics"],
         champion=_champion(said, won),
+        strangers=kept.blend if kept else None,
     )
 
 

@@ -18,13 +18,16 @@ from ml.errors import NotEnoughData
 from ml.evaluation.comparison import Comparison, flat
 from ml.evaluation.pools import Pool
 from ml.evaluation.splits import Cutoffs, TimeSplit, cutoffs, time_split
-from ml.export import Fitted, with_padding
+from ml.export import Fitted, directions, listed, with_padding
+from ml.features.items import item_counters
 from ml.fitting import Epoch, fit, standardise
 from ml.judging import judge
 from ml.models.item2vec import item2vec
 from ml.models.paper import PaperModel
 from ml.parts import Parts, split_into_parts
-from ml.scoring import score_pool
+from ml.scoring import item_vectors, score_pool
+from ml.strangers import Shelf, judge_strangers
+from ml.strangers import Verdict as ForStrangers
 from ml.timelines import Timelines
 
 log = structlog.get_logger(__name__)
@@ -63,9 +66,16 @@ class _Run:
         split = self._split()
         self._tell("item2vec", 0.02, {"tied_share": split.tied_share})
         table = with_padding(item2vec(self._data.before(split.train_end_ms), self._config))
-        parts = self._parts(cutoffs(split, self._config))
+        at = cutoffs(split, self._config)
+        parts = self._parts(at)
         model = self._fit(table, parts)
         fitted, found = self._evaluate(model, table, parts)
+        if self._config.contenders:
+            self._tell("strangers", 0.85)
+            cutoff = at.validation[len(at.validation) // 2]
+            judged = self._strangers(model, table, cutoff, split.validation_end_ms)
+            metrics = fitted.metrics | judged.figures
+            fitted = replace(fitted, strangers=judged.blend, metrics=metrics)
         self._tell("export", 0.88, flat(found))
         delivered = deliver(fitted, self._data, found, folder, version)
         self._tell("done", 1.0, delivered.metrics)
@@ -145,6 +155,19 @@ class _Run:
             metrics=flat(verdict.compared) | {"repeats_exactly": float(self._config.threads == 1)},
         )
         return fitted, verdict.compared
+
+    def _strangers(
+        self, model: PaperModel, table: torch.Tensor, cutoff: int, end: int
+    ) -> ForStrangers:
+        """Asked from the slice that chooses the champion; the test part is not looked at."""
+        scene = Scene(self._lines, cutoff, table, self._config)
+        graph = item_vectors(model, scene, np.arange(self._data.n_items)).graph
+        shelf = Shelf(
+            direction=directions(table, graph),
+            popularity=item_counters(self._data, cutoff, self._config.window_days).popularity,
+            is_listed=listed(self._data, cutoff),
+        )
+        return judge_strangers(self._data, cutoff, end, shelf, self._config)
 
     def _paper_logits(
         self, model: PaperModel, table: torch.Tensor, pools: list[Pool]

@@ -103,6 +103,7 @@ class FakeModel:
     as_of_ms: int = NOW_MS
     near: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
     category: dict[str, str] = field(default_factory=dict)
+    first: dict[str, float] | None = None
 
     @property
     def item_ids(self) -> Sequence[str]:
@@ -142,6 +143,12 @@ class FakeModel:
             score if category in (None, self.category.get(item)) else float("nan")
             for item, score in self.scores.items()
         ]
+
+    def newcomers(self, category: str | None = None) -> list[float]:
+        """What was said to come first, else what is popular."""
+        if self.first is None:
+            return self.popular(category)
+        return [self.first[item] for item in self.scores]
 
     def similar(self, item_id: str, limit: int) -> list[tuple[str, float]]:
         """What was said to be near."""

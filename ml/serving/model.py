@@ -11,27 +11,17 @@ from numpy.typing import NDArray
 from ml.calibration import Platt
 from ml.config import DAY_MS
 from ml.errors import ModelBroken
-from ml.features.behaviours import HALF_LIVES_DAYS, N_CODES, WEIGHTS
 from ml.features.items import ItemCounters
 from ml.features.pairs import PairFeatures, Window
 from ml.serving.head import Head
 from ml.serving.history import PastEvents, known_events
 from ml.serving.intent import IntentScorer
+from ml.serving.session import Scores, by_direction
 from ml.serving.store import read_arrays, read_manifest
-
-Scores = NDArray[np.float64]
+from ml.serving.strangers import Strangers
 
 NEW_DAYS = 30
 """An item without any event is listed this long after it was created."""
-
-POPULAR_SHARE = 0.1
-"""How much popularity counts beside the cosine when a person has no vector yet."""
-
-EVIDENCE = 12.0
-"""With so much recent interest (two purchases), an item's vector counts half in a session."""
-
-STEP_DECAY = 0.9
-"""In a session, each event counts this much of the one after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +37,7 @@ class ServingModel:
 
     Attributes:
         intent: the champion for pairs that the person has touched; ``None``: the paper's model.
+        strangers: the blend for people without a stored vector; ``None``: a cosine.
     """
 
     version: str
@@ -65,6 +56,7 @@ class ServingModel:
     metrics: dict[str, float]
     index: dict[str, int]
     intent: IntentScorer | None
+    strangers: Strangers | None
 
     @classmethod
     def load(cls, folder: Path | str) -> "ServingModel":
@@ -78,7 +70,9 @@ class ServingModel:
         manifest = read_manifest(place)
         try:
             intent = IntentScorer.of(place, manifest.get("champion"))
-            return cls._from(manifest, read_arrays(place), intent)
+            arrays = read_arrays(place)
+            strangers = Strangers.of(place, manifest, len(arrays["item_ids"]))
+            return cls._from(manifest, arrays, intent, strangers)
         except (KeyError, IndexError, TypeError, ValueError) as problem:
             raise ModelBroken(f"the model folder lacks something: {problem}") from problem
 
@@ -88,6 +82,7 @@ class ServingModel:
         manifest: dict[str, Any],
         arrays: dict[str, NDArray[Any]],
         intent: IntentScorer | None,
+        strangers: Strangers | None,
     ) -> "ServingModel":
         item_ids = tuple(arrays["item_ids"].tolist())
         has_price = arrays["price"] > 0
@@ -116,6 +111,7 @@ class ServingModel:
             metrics=manifest["metrics"],
             index={item_id: position for position, item_id in enumerate(item_ids)},
             intent=intent,
+            strangers=strangers,
         )
 
     def score(
@@ -154,23 +150,29 @@ class ServingModel:
         """
         How well each item fits what a person without a stored vector just did.
 
-        The vector of an item that hardly anybody bought is mostly its category's, and fits
-        everything a little; so the cosine counts by how much stands behind it.
-
         Returns:
-            (V,) scores, cosine plus a little popularity, about -1 to 1.1; NaN where not listed.
+            (V,) scores that order items and are no chances; NaN where not listed. By the blend
+            they are logarithms, mostly below 0; without one, a cosine plus a little popularity.
         """
         events = known_events(history, self.index, start_ms=0, end_ms=now_ms)
-        code = np.clip(events.code, 0, N_CODES - 1)
-        age_days = (now_ms - events.ts) / DAY_MS
-        steps_back = np.arange(len(code))[::-1]
-        worth = WEIGHTS[code] * 0.5 ** (age_days / HALF_LIVES_DAYS[code]) * STEP_DECAY**steps_back
-        profile = worth.astype(np.float32) @ self.direction[events.item]
-        length = float(np.linalg.norm(profile))
-        fit = self.direction @ profile / np.float32(max(length, 1e-9) * np.sqrt(2.0))
-        backed = self.counters.popularity / (self.counters.popularity + EVIDENCE)
-        score = fit * backed + POPULAR_SHARE * self._popular_share()
+        if self.strangers is not None:
+            score = self.strangers.scores(events)
+        else:
+            score = by_direction(self.direction, self.counters.popularity, events, now_ms)
         return np.where(self.is_listed, score, np.nan)
+
+    def newcomers(self, category: str | None = None) -> Scores:
+        """
+        What somebody of whom nothing is known starts with.
+
+        Returns:
+            (V,) scores by the blend, NaN outside the category or not listed; what is popular
+            where there is no blend.
+        """
+        if self.strangers is None:
+            return self.popular(category)
+        wanted = self.is_listed if category is None else self.is_listed & self._within(category)
+        return np.where(wanted, self.strangers.start, np.nan)
 
     def popular(self, category: str | None = None) -> Scores:
         """(V,) weighted events, halved every 30 days; NaN outside the category or not listed."""
@@ -232,10 +234,6 @@ class ServingModel:
         if self.intent is not None:
             chance[touched] = self.intent.probability(window, rows[touched], now_ms)
         return chance
-
-    def _popular_share(self) -> Scores:
-        grown = np.log1p(self.counters.popularity.astype(np.float64))
-        return grown / max(float(grown.max(initial=0.0)), 1e-9)
 
     def _within(self, category: str) -> NDArray[np.bool_]:
         """(V,) items whose category is this one or lies below it."""

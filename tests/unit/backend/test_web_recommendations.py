@@ -68,6 +68,18 @@ def test_a_stranger_gets_what_is_popular() -> None:
     assert listed(told) == ["a", "b", "c", "d"]
 
 
+def test_a_stranger_starts_where_the_model_says_strangers_start() -> None:
+    """Its order, under the level and the reason of popular lists; hidden items stay out."""
+    model = FakeModel(SCORES, first={"c": -1.0, "d": -2.0, "a": -3.0, "b": -4.0})
+    here = world(model, {shelf.look: showing("d")})
+    told = ask(here, "anonymous_id=new-one")
+    assert (told["level"], told["degraded"]) == ("popular", False)
+    assert listed(told) == ["c", "a", "b"]
+    assert {place["reason"]["code"] for place in told["items"]} == {"popular"}
+    everybody = here.client.get("/v1/popular-items", headers=SERVER).json
+    assert [place["item_id"] for place in everybody["items"]] == ["a", "b", "c"]
+
+
 def test_without_a_model_the_graph_counts_what_is_popular() -> None:
     """A new shop answers from the first event on."""
     here = world(answers={items.popular: [("y", 3.0), ("x", 5.0)]})

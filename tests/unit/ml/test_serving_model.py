@@ -89,9 +89,9 @@ def test_a_session_is_shown_more_of_its_colour(world, served):
     assert np.mean([int(item[5:]) % 2 == 0 for item, _ in best]) >= 0.8
 
 
-def test_a_session_on_unknown_items_is_shown_what_is_popular(world, served):
+def test_a_session_on_unknown_items_is_shown_what_newcomers_see(world, served):
     session = served.session(History(["x"], [VIEW], [1], [None]), world.end_ms)
-    assert served.top(session, 1)[0][0] == served.top(served.popular(), 1)[0][0]
+    assert served.top(session, 5) == served.top(served.newcomers(), 5)
 
 
 def test_popular_keeps_to_a_category_and_what_lies_below_it(served):
