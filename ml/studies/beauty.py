@@ -108,8 +108,7 @@ def _baselines(linear: Callable[[], Ranker]) -> list[Contender]:
             name="SASRec",
             make=lambda seed: CausalAttention(random_start, seed=seed),
             is_random=True,
-            of=1,
-            note=f"the same network from random vectors, {NET.epochs} epochs, one seed",
+            note=f"the same network from random vectors, {NET.epochs} epochs",
         ),
     ]
 

@@ -19,6 +19,7 @@ from ml.intent.trees import Trees, TreeSettings
 POPULARITY, HISTORY = "popularity", "own history"
 LR, LR_PROMOTION = "LR on counters", "LR on counters + promotion"
 PLAIN, PROMOTED = "LightGBM on counters", "LightGBM on counters + promotion"
+LONGER = "LightGBM on counters + promotion + all of the past"
 TREES, NETWORKS = "stack: trees alone", "stack: networks alone"
 ONE_SEED, STACK = "stack of one seed", "stack"
 
@@ -39,6 +40,9 @@ PROMOTION = (
     *("item_discount_1", "pair_discount"),
 )
 """What the baselines know of promotions."""
+
+ALL_PAST = ("lines_ever", "lines_39", "decayed_60")
+"""Columns that look back further than the window, or weigh what is in it."""
 
 STEPS: tuple[tuple[str, ...], ...] = (
     ("timing", "household", "item"),
@@ -98,6 +102,7 @@ def baselines(train_on: Table, ask: Table, rounds: Mapping[str, int], seeds: Seq
     single_columns(train_on, said)
     grow(PLAIN, train_on.only(COUNTERS), said, rounds, seeds)
     grow(PROMOTED, train_on.only((*COUNTERS, *PROMOTION)), said, rounds, seeds)
+    grow(LONGER, train_on.only((*COUNTERS, *PROMOTION, *ALL_PAST)), said, rounds, seeds)
     return said
 
 
@@ -186,6 +191,7 @@ def choose(
     for name, columns in (
         (PLAIN, COUNTERS),
         (PROMOTED, (*COUNTERS, *PROMOTION)),
+        (LONGER, (*COUNTERS, *PROMOTION, *ALL_PAST)),
         (TREES, train_on.names),
     ):
         trees, own = (
