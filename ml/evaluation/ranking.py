@@ -77,13 +77,26 @@ class Ranked:
     top: NDArray[np.int32]
 
 
-def rank_cases(model: Ranker, cases: Cases, *, top: int = 20, block: int = BLOCK) -> Ranked:
+def rank_cases(
+    model: Ranker,
+    cases: Cases,
+    *,
+    top: int = 20,
+    block: int = BLOCK,
+    deepest: int | None = None,
+) -> Ranked:
     """
     Rank the whole catalogue for each case.
 
     ``rank = 1 + (items scored strictly higher) + ½ (other items with the same score)``; nothing
     is sampled. Items to leave out count as lower than everything.
+
+    Args:
+        deepest: ranks beyond this one need not be known and are infinite, which takes a tenth of
+            the time where cases have many targets; at most ``top``.
     """
+    if deepest is not None and deepest > top:
+        raise ValueError("ranks are known as deep as the list of the best is long")
     ranks, tops = [], []
     for rows in cases.blocks(block):
         scores = model.scores(cases.prefixes.take(rows))
@@ -95,18 +108,37 @@ def rank_cases(model: Ranker, cases: Cases, *, top: int = 20, block: int = BLOCK
             gone = cases.seen.take(rows)
             scores = scores.copy()
             scores[gone.owner, gone.item] = -np.inf
-        ranks.append(_ranks(scores, cases, rows))
-        tops.append(_top(scores, min(top, scores.shape[1])))
+        best = _top(scores, min(top, scores.shape[1]))
+        ranks.append(_ranks(scores, cases, rows, None if deepest is None else best[:, :deepest]))
+        tops.append(best)
     if not ranks:
         return Ranked(np.zeros(0), np.zeros((0, top), np.int32))
     return Ranked(np.concatenate(ranks), np.concatenate(tops))
 
 
-def _ranks(scores: NDArray[Any], cases: Cases, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+def _ranks(
+    scores: NDArray[Any],
+    cases: Cases,
+    rows: NDArray[np.int64],
+    best: NDArray[np.int32] | None = None,
+) -> NDArray[np.float64]:
     begin, end = cases.target_start[rows[0]], cases.target_start[rows[-1] + 1]
     case = np.repeat(np.arange(len(rows)), np.diff(cases.target_start)[rows])
     target = cases.target[begin:end]
-    found = np.empty(end - begin)
+    if best is not None:
+        # Whoever scores lower than the last of the best has a rank beyond it, ties included.
+        last = np.take_along_axis(scores, best[:, -1:], 1)[case, 0]
+        near = np.flatnonzero(scores[case, target] >= last)
+        ranks = np.full(len(target), np.inf)
+        ranks[near] = _counted(scores, case[near], target[near])
+        return ranks
+    return _counted(scores, case, target)
+
+
+def _counted(
+    scores: NDArray[Any], case: NDArray[np.int64], target: NDArray[Any]
+) -> NDArray[np.float64]:
+    found = np.empty(len(target))
     # Some targets at a time: cases with many of them would need many copies of their scores.
     for first in range(0, len(target), BLOCK):
         part = slice(first, first + BLOCK)

@@ -94,6 +94,19 @@ def test_blocks_and_many_targets_per_case_give_the_same_ranks_as_one_by_one() ->
     assert np.array_equal(small.rank, found.rank)
 
 
+def test_ranks_down_to_a_depth_are_the_same_and_all_others_are_beyond_it() -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.integers(0, 9, (40, 60)).astype(np.float32)
+    cases = asked([rng.permutation(60)[:12].tolist() for _ in range(40)], 60)
+    whole = rank_cases(Given(scores), cases).rank
+    part = rank_cases(Given(scores), cases, deepest=10).rank
+    near = np.isfinite(part)
+    assert np.array_equal(part[near], whole[near])
+    assert (whole[~near] > 10).all()
+    with pytest.raises(ValueError, match="deep"):
+        rank_cases(Given(scores), cases, deepest=21)
+
+
 @pytest.mark.parametrize("n_items", [25, 900, 3001])
 def test_the_lists_are_the_best_items_in_order(n_items: int) -> None:
     scores = np.random.default_rng(n_items).permuted(
