@@ -43,12 +43,20 @@ def batches(
         yield parts[k]
 
 
-def gather(past: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) -> Events:
-    """The events ``begin[k] : end[k]`` of each row, left-aligned."""
+def gather(
+    past: Sequences,
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+    moment: NDArray[np.int64] | None = None,
+) -> Events:
+    """
+    The events ``begin[k] : end[k]`` of each row, left-aligned.
+
+    Args:
+        moment: (B,) ms, asked about in place of what comes after each event; needs times.
+    """
+    at, inside = positions(begin, end)
     length = end - begin
-    at = begin[:, None] + np.arange(max(int(length.max(initial=1)), 1))
-    inside = at < end[:, None]
-    at = np.where(inside, at, 0)
     item = np.where(inside, _or_zero(past.item)[at], past.n_items)
     code = np.zeros_like(at) if past.code is None else np.where(inside, _or_zero(past.code)[at], 0)
     gap = hour = None
@@ -58,7 +66,13 @@ def gather(past: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) ->
         ts = _or_zero(past.ts)[at]
         place = ((ts - ts[:, :1]) / DAY_MS).astype(np.float32)
         gap, hour = _ints(_gaps(ts)), _ints(ts // HOUR_MS % HOURS)
-    age = np.maximum(place[:, :, None] - place[:, None, :], 0)
+    if moment is None:
+        age = np.maximum(place[:, :, None] - place[:, None, :], 0)
+    elif past.ts is None:
+        raise ValueError("a moment can be asked about only where events have times")
+    else:
+        days = np.where(inside, (moment[:, None] - ts) / DAY_MS, 0)
+        age = np.maximum(days, 0).astype(np.float32)[:, None]
     return Events(
         item=_ints(item),
         code=_ints(code),
@@ -67,6 +81,15 @@ def gather(past: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) ->
         age=torch.from_numpy(age),
         length=_ints(length),
     )
+
+
+def positions(
+    begin: NDArray[np.int64], end: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(B, T) where the events of each row stand, 0 at padding, and which are no padding."""
+    at = begin[:, None] + np.arange(max(int((end - begin).max(initial=1)), 1))
+    inside = at < end[:, None]
+    return np.where(inside, at, 0), inside
 
 
 def _or_zero(column: NDArray[Any]) -> NDArray[Any]:

@@ -33,6 +33,10 @@ class FusionConfig:
         negatives: items that each batch is compared with, drawn by popularity ** ``exponent``.
         target_weight: by behaviour code of what came next; ``None`` counts all alike.
         half_life: age in later sequences at which a training sequence counts half.
+        promotion_then: each event knows whether its item was on promotion at its time.
+        promotion_bias: items on promotion at the asked moment get a learned bonus.
+        promotion_gate: the attention and the own edges look more, or less, at events whose item is
+            on promotion at the asked moment.
         batch: events per step; the length of the sequences decides how many people that is.
     """
 
@@ -56,10 +60,36 @@ class FusionConfig:
     exponent: float = 0.5
     target_weight: tuple[float, ...] | None = None
     half_life: float | None = None
+    promotion_then: bool = False
+    promotion_bias: bool = False
+    promotion_gate: bool = False
     dropout: float = 0.25
     epochs: int = 6
     batch: int = 4096
     learning_rate: float = 3e-3
+
+    @property
+    def needs_plans(self) -> bool:
+        """Whether a switch of promotion is on."""
+        return self.promotion_then or self.promotion_bias or self.promotion_gate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """
+    Learn what people take within some days of given moments, in place of the next event.
+
+    Attributes:
+        moments: (M,) int64, milliseconds UTC; whoever has events before and within the horizon
+            after one of them is a question.
+        days: the horizon.
+        targets: how many events of the horizon are drawn per question, with replacement, so that
+            everybody counts alike.
+    """
+
+    moments: NDArray[np.int64]
+    days: float = 7.0
+    targets: int = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

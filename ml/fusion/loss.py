@@ -46,7 +46,12 @@ class Negatives:
 
 
 def sampled_softmax(
-    users: Tensor, right: Tensor, others: Tensor, target: NDArray[np.int64], drawn: Drawn
+    users: Tensor,
+    right: Tensor,
+    others: Tensor,
+    target: NDArray[np.int64],
+    drawn: Drawn,
+    offset: Tensor | None = None,
 ) -> Tensor:
     """
     (P,) cross-entropy of the right item against the drawn ones.
@@ -56,6 +61,7 @@ def sampled_softmax(
 
     Shapes:
         users, right: (P, dim); others (N, dim); target (P,) items
+        offset: (P, N), added to the products with the others, or ``None``
 
     Source:
         Correcting the LogQ Correction, 2025 (arXiv:2507.09331).
@@ -63,7 +69,7 @@ def sampled_softmax(
     place = np.searchsorted(drawn.item, target).clip(max=len(drawn.item) - 1)
     place = np.where(drawn.item[place] == target, place, -1)
     loss: Tensor = _Compare.apply(  # type: ignore[no-untyped-call]
-        users, right, others, drawn.stands_for, place
+        users, right, others, drawn.stands_for, place, offset
     )
     return loss
 
@@ -84,6 +90,7 @@ class _Compare(torch.autograd.Function):
         others: Tensor,
         stands_for: Tensor,
         place: NDArray[np.int64],
+        offset: Tensor | None,
     ) -> Tensor:
         positive = (users * right).sum(1)
         loss = torch.empty_like(positive)
@@ -92,6 +99,8 @@ class _Compare(torch.autograd.Function):
         for first in range(0, len(users), ROWS):
             part = slice(first, first + ROWS)
             logits = torch.addmm(-stands_for, users[part], others.T)  # (rows, N)
+            if offset is not None:
+                logits += offset[part]
             row = np.flatnonzero(place[part] >= 0)
             logits[row, place[part][row]] = -torch.inf
             top = torch.maximum(logits.amax(1), positive[part])
@@ -100,7 +109,7 @@ class _Compare(torch.autograd.Function):
             loss[part] = total.log() + top - positive[part]
             chances.append(logits.div_(total[:, None]))
         ctx.save_for_backward(users, right, others, loss)
-        ctx.chances = chances
+        ctx.chances, ctx.has_offset = chances, offset is not None
         return loss
 
     @staticmethod
@@ -113,4 +122,5 @@ class _Compare(torch.autograd.Function):
             chance.mul_(gradient[part, None])
             by_users[part].addmm_(chance, others)
             by_others.addmm_(chance.T, users[part])
-        return by_users, wrong * users, by_others, None, None
+        by_offset = torch.cat(ctx.chances) if ctx.has_offset else None
+        return by_users, wrong * users, by_others, None, None, by_offset

@@ -1,7 +1,7 @@
 """Many short stories in flat arrays: sessions, or the lives of customers, oldest event first."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,8 @@ class Sequences:
         start: (S + 1,) int64; sequence k is ``item[start[k]:start[k + 1]]``
         code:  (N,) int8, ``Behaviour.code``, or ``None`` where there is one kind only
         ts:    (N,) int64, milliseconds UTC, never decreasing inside a sequence, or ``None``
+        asked: (S,) int64, the moment that is asked about, milliseconds UTC, or ``None``
+        place: (S,) int32, the store that each goes to, or ``None``
     """
 
     item: NDArray[np.int32]
@@ -25,6 +27,8 @@ class Sequences:
     n_items: int
     code: NDArray[np.int8] | None = None
     ts: NDArray[np.int64] | None = None
+    asked: NDArray[np.int64] | None = None
+    place: NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         """Number of sequences."""
@@ -53,7 +57,11 @@ class Sequences:
     def take(self, rows: NDArray[Any]) -> "Sequences":
         """Some of the sequences, by mask or positions."""
         rows = np.arange(len(self))[rows]
-        return self._cut(self.start[:-1][rows], self.start[1:][rows])
+        return replace(
+            self._cut(self.start[:-1][rows], self.start[1:][rows]),
+            asked=None if self.asked is None else self.asked[rows],
+            place=None if self.place is None else self.place[rows],
+        )
 
     def last(self, count: int) -> "Sequences":
         """The last ``count`` events of each."""
@@ -81,6 +89,8 @@ class Sequences:
             n_items=self.n_items,
             code=None if self.code is None else self.code[rows],
             ts=None if self.ts is None else self.ts[rows],
+            asked=self.asked,
+            place=self.place,
         )
 
 

@@ -8,10 +8,10 @@ from ml.fusion.config import FusionConfig
 from ml.fusion.loss import ROWS, Drawn, Negatives, sampled_softmax
 
 
-def by_torch(users, table, target, drawn):
+def by_torch(users, table, target, drawn, offset=0.0):
     """The same loss, left to torch."""
     positive = (users * table[target]).sum(1)
-    negative = users @ table[drawn.item].T - drawn.stands_for
+    negative = users @ table[drawn.item].T - drawn.stands_for + offset
     is_target = torch.from_numpy(drawn.item)[None] == torch.from_numpy(target)[:, None]
     negative = negative.masked_fill(is_target, -torch.inf)
     return torch.logsumexp(torch.cat([positive[:, None], negative], 1), 1) - positive
@@ -47,6 +47,20 @@ def test_the_gradient_is_that_of_the_loss(world):
         strict=True,
     ):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_added_per_pair_counts_and_is_learned(world):
+    """Value and gradient of an offset between each person and each drawn item."""
+    users, table, target, drawn = world
+    generator = torch.Generator().manual_seed(4)
+    shape = (len(users), len(drawn.item))
+    offset = torch.randn(shape, generator=generator, requires_grad=True)
+    weight = torch.linspace(0, 2, len(users))
+    ours = sampled_softmax(users, table[target], table[drawn.item], target, drawn, offset)
+    wanted = by_torch(users, table, target, drawn, offset)
+    torch.testing.assert_close(ours, wanted)
+    a, b = (torch.autograd.grad((each * weight).sum(), offset)[0] for each in (ours, wanted))
+    torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_huge_logits_do_not_overflow():
