@@ -32,6 +32,7 @@ class Plan:
 STUDIES: dict[str, str] = {
     "alibaba": "ml.studies.alibaba:run",
     "journey": "ml.studies.journey:journey",
+    "journey_next": "ml.studies.journey_next:journey_next",
     "beauty": "ml.studies.beauty:beauty",
     "movielens-time": "ml.studies.movielens:movielens_time",
     "movielens-recbole": "ml.studies.movielens:movielens_recbole",

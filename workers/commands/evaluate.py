@@ -18,7 +18,7 @@ from workers.studies import Order, run_studies
 
 MOST_COLUMNS = 6
 
-FROM_A_PACKAGE = ("journey", "cold_journey")
+FROM_A_PACKAGE = ("journey", "journey_next", "cold_journey")
 """Studies whose data come from an installed package; they need no folder."""
 
 
