@@ -38,6 +38,7 @@ STUDIES: dict[str, str] = {
     "movielens-recbole": "ml.studies.movielens:movielens_recbole",
     "retailrocket": "ml.studies.sessions:retailrocket",
     "diginetica": "ml.studies.sessions:diginetica",
+    "switches": "ml.studies.switches:switches",
     "cold_journey": "ml.studies.cold:cold_journey",
     "cold_taobao": "ml.studies.cold:cold_taobao",
     "cold_taobao_categories": "ml.studies.cold:cold_taobao_categories",

@@ -23,7 +23,6 @@ class Contender:
         make: a ranker for a seed; called once where nothing about it is by chance.
         past: what it learns from, where that is not the same for all.
         is_fitted: whether ``make`` gives rankers that have learned already.
-        of: the seeds that it is trained with, of those of the plan.
     """
 
     name: str
@@ -31,7 +30,6 @@ class Contender:
     is_random: bool = False
     is_fitted: bool = False
     past: Sequences | None = None
-    of: int | None = None
     note: str = ""
 
 
@@ -50,7 +48,7 @@ class Contest:
 
     def enter(self, one: Contender) -> list[Ranker]:
         """Learn and rank with each seed; returns the fitted rankers."""
-        seeds = self.seeds[: one.of] if one.is_random else self.seeds[:1]
+        seeds = self.seeds if one.is_random else self.seeds[:1]
         rankers = []
         with Meter() as meter:
             for seed in seeds:
