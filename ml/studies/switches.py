@@ -34,7 +34,7 @@ QUICK = 4
 
 CONFIG = FusionConfig(
     edges_by_behaviour=True,
-    epochs=6,
+    epochs=4,
 )
 
 SWITCHES: dict[str, Mapping[str, object]] = {
