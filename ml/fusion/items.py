@@ -81,7 +81,7 @@ class ItemTower(nn.Module):
 
     def forward(self) -> Tensor:
         """All item vectors at once; a step needs most of them, for negatives and neighbours."""
-        x = self.norm(self._own() + self._content())
+        x = self.norm(self._own(slice(None)) + self._content(slice(None)))
         z = x
         for hop in range(self.config.hops if self._graphs else 0):
             mixed = [_mix(x, *graph) for graph in self._graphs]
@@ -89,21 +89,33 @@ class ItemTower(nn.Module):
             z = z + x
         return torch.cat([z, torch.zeros(1, z.shape[1])])
 
-    def _own(self) -> Tensor:
-        own: Tensor = self.own.weight
+    def some(self, item: Tensor) -> Tensor:
+        """(N, dim) of (N,) items; where there is no graph, the others are not computed."""
+        found: Tensor
+        if self._graphs:
+            found = self()[item]
+        else:
+            rows = item.clamp(max=len(self.seen) - 1)
+            x = self.norm(self._own(rows) + self._content(rows))
+            found = x * (item < len(self.seen))[:, None]
+        return found
+
+    def _own(self, rows: Tensor | slice) -> Tensor:
+        own: Tensor = self.own.weight[rows]
         if self.project is None:
             return own
         if self.config.count_gate:
-            own = own * (self.seen / (self.seen + self.log_kappa.exp()))[:, None]
+            seen = self.seen[rows]
+            own = own * (seen / (seen + self.log_kappa.exp()))[:, None]
         if self.training and self.config.id_dropout:
             kept = torch.rand(len(own), 1) >= self.config.id_dropout
             own = own * kept
         return own
 
-    def _content(self) -> Tensor:
+    def _content(self, rows: Tensor | slice) -> Tensor:
         if self.project is None:
             return torch.zeros(())
-        parts = [table(code) for table, code in zip(self.tables, self._codes, strict=True)]
+        parts = [table(code[rows]) for table, code in zip(self.tables, self._codes, strict=True)]
         found: Tensor = self.project(torch.cat(parts, dim=1))
         return found
 

@@ -197,7 +197,8 @@ class Fusion:
         # One look-up of the items of this step: each look-up has a table of gradients.
         read = [events.item.numpy().ravel(), target, drawn.item]
         item, place = np.unique(np.concatenate(read), return_inverse=True)
-        table = self._items()[torch.from_numpy(item)]
+        read_from = torch.from_numpy(item)
+        table = self._items.some(read_from) if self.ahead else self._items()[read_from]
         seen, right, others = table[torch.from_numpy(place)].split([len(part) for part in read])
         states = self._people(seen.view(*events.item.shape, -1), events)  # (B, T, dim)
         prior = self._prior(asked.first)

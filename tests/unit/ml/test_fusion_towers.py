@@ -69,6 +69,14 @@ def test_the_graph_passes_gradients_back():
     torch.testing.assert_close(alpha, whole.alpha.grad)
 
 
+@pytest.mark.parametrize("graphs", [[], [ring()]])
+def test_some_items_are_the_same_as_among_all(graphs):
+    """With content and padding, with and without a graph."""
+    whole = tower(content(), graphs=graphs, hops=len(graphs))
+    item = torch.tensor([3, 0, ITEMS, 7])
+    torch.testing.assert_close(whole.some(item), whole()[item])
+
+
 def content():
     """Two categories, one brand number far outside the table, some unknown."""
     return Content(
