@@ -36,7 +36,7 @@ class FusionConfig:
         promotion_then: each event knows whether its item was on promotion at its time.
         promotion_bias: items on promotion at the asked moment get a learned bonus.
         promotion_gate: the attention and the own edges look more, or less, at events whose item is
-            on promotion at the asked moment.
+            on promotion at the asked moment; no gain measured, see docs/decisions/017.
         batch: events per step; the length of the sequences decides how many people that is.
     """
 

@@ -77,7 +77,7 @@ TOWERS = FusionConfig(
     id_dropout=0.3,
     negatives=1024,
     batch=3200,
-    epochs=2,
+    epochs=6,
     dropout=0.1,
     learning_rate=1e-2,
 )
@@ -261,7 +261,7 @@ def _told(model: Fusion) -> str:
     """The weights of promotion, by kind."""
     weights = model.behaviour_weights()
     return ", ".join(
-        f"{name} {np.round(weights[name], 2).tolist()}"
+        f"{name} {np.round(weights[name].astype(float), 2).tolist()}"
         for name in ("delta", "delta_own", "bonus")
         if name in weights
     )
