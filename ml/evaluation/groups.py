@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.evaluation.ranking import Cases
 from ml.evaluation.ranking_metrics import head_items
 
 Masks = dict[str, NDArray[np.bool_]]
@@ -37,6 +38,14 @@ def by_novelty(age_days: NDArray[Any]) -> Masks:
 def by_repetition(is_repeat: NDArray[np.bool_]) -> Masks:
     """By whether the person had bought (or touched) the item before, (C,)."""
     return _filled({"first-time pair": ~is_repeat, "repeat pair": is_repeat})
+
+
+def in_prefix(cases: Cases) -> NDArray[np.bool_]:
+    """(C,) whether the target stands in what came before; of cases with one target each."""
+    owner = cases.prefixes.owner
+    is_target = cases.prefixes.item == cases.target[owner]
+    again: NDArray[np.bool_] = np.bincount(owner, is_target, len(cases)) > 0
+    return again
 
 
 def by_popularity(item: NDArray[Any], popularity: NDArray[Any]) -> Masks:

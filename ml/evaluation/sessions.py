@@ -47,21 +47,10 @@ def session_cases(sessions: Sequences, length: int, *, purchase: int = PURCHASE)
     early = np.bincount(owner, buys & (place < length), minlength=n) > 0
     late = np.bincount(owner, buys & (place >= length), minlength=n) > 0
     asked = np.flatnonzero((sessions.lengths >= length) & ~early)
+    begin = sessions.start[:-1][asked]
     return SessionCases(
         length=length,
-        prefixes=_begin(sessions.take(asked), length),
+        prefixes=sessions.cut(begin, begin + length),
         session=asked.astype(np.int64),
         label=late[asked],
-    )
-
-
-def _begin(sessions: Sequences, length: int) -> Sequences:
-    """The first ``length`` events of each; none is shorter."""
-    rows = (sessions.start[:-1, None] + np.arange(length)).ravel()
-    return Sequences(
-        item=sessions.item[rows],
-        start=np.arange(len(sessions) + 1, dtype=np.int64) * length,
-        n_items=sessions.n_items,
-        code=None if sessions.code is None else sessions.code[rows],
-        ts=None if sessions.ts is None else sessions.ts[rows],
     )

@@ -82,16 +82,23 @@ class IntentColumns:
         history = self.history
         at = Moment(history, period, pairs)
         weight = np.ones(len(at.pairs), np.float32)
+        ready = self._ready(at, is_thinned=rng is not None)
         if rng is not None:
-            chance = np.where(at.label, 1.0, self._kept(at))
+            chance = np.where(at.label, 1.0, self._kept(ready))
             kept = rng.random(len(at.pairs)) < chance
             weight = (1.0 / chance[kept]).astype(np.float32)
             at.choose(kept)
-        parts: dict[str, Columns] = {
-            name: make(at) for name, make in GROUPS.items() if name in self.groups
+            ready = {
+                name: {column: values[kept] for column, values in part.items()}
+                for name, part in ready.items()
+            }
+        parts = {
+            name: ready[name] if name in ready else make(at)
+            for name, make in GROUPS.items()
+            if name in self.groups
         }
         if SUB in self.groups:
-            parts[SUB] = self._sub_columns(at, parts.get("hazards") or hazards(at))
+            parts[SUB] = ready[SUB]
         self.members = {name: tuple(columns) for name, columns in parts.items()}
         columns = {name: one for part in parts.values() for name, one in part.items()}
         values = np.empty((len(at.pairs), len(columns)), np.float32)
@@ -108,20 +115,26 @@ class IntentColumns:
             names=tuple(columns),
         )
 
-    def _sub_columns(self, at: Moment, rates: Columns) -> Columns:
-        return self.sub_models(at.period).columns(at, rates)
+    def _ready(self, at: Moment, *, is_thinned: bool) -> dict[str, Columns]:
+        """The groups that thinning goes by, of all pairs, so that they are made once."""
+        ready: dict[str, Columns] = {}
+        if is_thinned or {"hazards", SUB} & set(self.groups):
+            ready["hazards"] = hazards(at)
+        if SUB in self.groups:
+            ready[SUB] = self.sub_models(at.period).columns(at, ready["hazards"])
+        return ready
 
-    def _kept(self, at: Moment) -> Numbers:
+    def _kept(self, ready: dict[str, Columns]) -> Numbers:
         """
         (P,) chance to be learned from, were it not bought.
 
         What an unbought pair teaches goes with the root of how likely it was to be bought. On
         average about ``negative_share`` of them stay where three in a hundred pairs are bought.
         """
-        rates = hazards(at)
-        likely = np.nan_to_num(rates["hazard_phase"], nan=0.02)
-        if SUB in self.groups:
-            likely = sigmoid(self._sub_columns(at, rates)["sub_hazard_phase"])
+        if SUB in ready:
+            likely = sigmoid(ready[SUB]["sub_hazard_phase"])
+        else:
+            likely = np.nan_to_num(ready["hazards"]["hazard_phase"], nan=0.02)
         share = self.history.config.negative_share
         chance: Numbers = np.clip(USUAL * share * np.sqrt(likely), share / 4, 1.0)
         return chance

@@ -58,18 +58,18 @@ class Sequences:
         """Some of the sequences, by mask or positions."""
         rows = np.arange(len(self))[rows]
         return replace(
-            self._cut(self.start[:-1][rows], self.start[1:][rows]),
+            self.cut(self.start[:-1][rows], self.start[1:][rows]),
             asked=None if self.asked is None else self.asked[rows],
             place=None if self.place is None else self.place[rows],
         )
 
     def last(self, count: int) -> "Sequences":
         """The last ``count`` events of each."""
-        return self._cut(np.maximum(self.start[1:] - count, self.start[:-1]), self.start[1:])
+        return self._parts(np.maximum(self.start[1:] - count, self.start[:-1]), self.start[1:])
 
     def without_last(self) -> "Sequences":
         """Each without its last event."""
-        return self._cut(self.start[:-1], np.maximum(self.start[1:] - 1, self.start[:-1]))
+        return self._parts(self.start[:-1], np.maximum(self.start[1:] - 1, self.start[:-1]))
 
     def padded(self, steps: int, fill: int) -> NDArray[np.int32]:
         """(S, steps) items of the last events, aligned right; ``fill`` stands in front."""
@@ -79,7 +79,8 @@ class Sequences:
         table[part.owner, column] = part.item
         return table
 
-    def _cut(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> "Sequences":
+    def cut(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> "Sequences":
+        """One sequence per (begin, end) of positions in the events, asked about at no moment."""
         lengths = end - begin
         start = np.append(0, np.cumsum(lengths)).astype(np.int64)
         rows = np.arange(start[-1]) + np.repeat(begin - start[:-1], lengths)
@@ -89,9 +90,11 @@ class Sequences:
             n_items=self.n_items,
             code=None if self.code is None else self.code[rows],
             ts=None if self.ts is None else self.ts[rows],
-            asked=self.asked,
-            place=self.place,
         )
+
+    def _parts(self, begin: NDArray[np.int64], end: NDArray[np.int64]) -> "Sequences":
+        """A part of each, with the moment and the store of the whole."""
+        return replace(self.cut(begin, end), asked=self.asked, place=self.place)
 
 
 class Ranker(Protocol):

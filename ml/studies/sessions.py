@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ml.evaluation.groups import in_prefix
 from ml.evaluation.ranking import Cases, Ranked, rank_cases
 from ml.evaluation.ranking_metrics import head_items, ranking_gain, ranking_row
 from ml.evaluation.records import Curve, Figure, Gain, Goal, Row, Study
@@ -256,8 +257,7 @@ def _groups(
 ) -> dict[str, list[Row]]:
     cases = data.cases
     length = cases.prefixes.lengths
-    owner = cases.prefixes.owner
-    again = np.bincount(owner, cases.prefixes.item == cases.target[owner], len(cases)) > 0
+    again = in_prefix(cases)
     is_head = head_items(popularity)[cases.target]
     groups = {
         "history 1": length == 1,

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ml.cold.cases import before, times
-from ml.evaluation.groups import by_last_behaviour
+from ml.evaluation.groups import by_last_behaviour, in_prefix
 from ml.evaluation.ranking import Cases
 from ml.evaluation.records import Study
 from ml.features.behaviours import PURCHASE, WEIGHTS
@@ -102,20 +102,7 @@ def asked(lives: Sequences, cutoff: int, one_in: int = 1) -> Cases:
     begin = lives.start[:-1][owner[late]]
     kept = (rank < EACH) & (late > begin)
     late, begin = late[kept], np.maximum(begin[kept], late[kept] - STEPS)
-    return Cases.one_each(_pieces(lives, begin, late), lives.item[late], owner[late])
-
-
-def _pieces(lives: Sequences, begin: NDArray[np.int64], end: NDArray[np.int64]) -> Sequences:
-    length = end - begin
-    start = np.append(0, np.cumsum(length)).astype(np.int64)
-    rows = np.arange(start[-1]) + np.repeat(begin - start[:-1], length)
-    return Sequences(
-        item=lives.item[rows],
-        start=start,
-        n_items=lives.n_items,
-        code=None if lives.code is None else lives.code[rows],
-        ts=times(lives)[rows],
-    )
+    return Cases.one_each(lives.cut(begin, late), lives.item[late], owner[late])
 
 
 def _contenders(shop: Shop) -> list[Contender]:
@@ -143,9 +130,10 @@ def _contenders(shop: Shop) -> list[Contender]:
 def _masks(cases: Cases, past: Sequences) -> dict[str, NDArray[np.bool_]]:
     prefixes = cases.prefixes
     known = np.bincount(past.item, minlength=past.n_items)[cases.target] > 0
-    owner = prefixes.owner
-    again = np.bincount(owner, prefixes.item == cases.target[owner], len(cases)) > 0
-    code = np.full(len(cases), -1) if prefixes.code is None else _last(prefixes, prefixes.code)
+    again = in_prefix(cases)
+    code = (
+        np.full(len(cases), -1) if prefixes.code is None else prefixes.code[prefixes.start[1:] - 1]
+    )
     names = [""] * (PURCHASE + 1)
     for name, number in TAOBAO_CODES.items():
         names[number] = name
@@ -155,7 +143,3 @@ def _masks(cases: Cases, past: Sequences) -> dict[str, NDArray[np.bool_]]:
         "target new to the shop": ~again & ~known,
     } | by_last_behaviour(code, names)
     return {name: mask for name, mask in masks.items() if mask.any()}
-
-
-def _last(prefixes: Sequences, code: NDArray[np.int8]) -> NDArray[np.int8]:
-    return code[prefixes.start[1:] - 1]

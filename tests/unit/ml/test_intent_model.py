@@ -174,6 +174,16 @@ def test_thinned_tables_stand_for_the_whole(shop: Interactions) -> None:
     assert thin.weight.sum() == pytest.approx(len(whole), rel=0.1)
 
 
+def test_a_kept_pair_has_the_columns_that_it_has_in_the_whole(shop: Interactions) -> None:
+    cutoff = START + 14 * WEEK
+    columns = walked(shop, receipts(shop), cutoff)
+    period = columns.history.period_of(cutoff)
+    whole, thin = columns.table(period), columns.table(period, rng=np.random.default_rng(1))
+    rows = np.searchsorted(whole.user * ITEMS + whole.item, thin.user * ITEMS + thin.item)
+    assert whole.names == thin.names
+    np.testing.assert_array_equal(whole.values[rows], thin.values)
+
+
 def test_the_model_knows_who_is_due(model: IntentModel, shop: Interactions) -> None:
     cutoff = START + (WEEKS - 1) * WEEK
     table = model.table_at(shop, cutoff, promotions=offers())
