@@ -18,15 +18,16 @@ class FusionConfig:
         dim: length of item and user vectors.
         encoder: what reads the events in order.
         attention: look back over the states, with weights per behaviour.
-        own_edges: add a decayed mean of the sequence's own items (``r``).
+        own_edges: add a decayed mean of the sequence's own items (``r``); no gain measured.
         heads: of the attention.
         steps: last events that are read; longer training sequences are cut into pieces.
         hops: 0 leaves the item graph out, 2 also mixes in neighbours of neighbours.
         neighbours: edges kept per item and type.
         edge_half_life: in later sequences; ``None`` counts all edges alike.
-        edges_by_behaviour: one graph per behaviour code, where there are codes.
-        count_gate: trust an item's own vector by n / (n + κ); only with content.
-        id_dropout: share of items whose own vector is hidden in a training step; with content.
+        edges_by_behaviour: one graph per behaviour code, where there are codes; no gain measured.
+        count_gate: trust an item's own vector by n / (n + κ), with content; no gain measured.
+        id_dropout: share of items whose own vector is hidden in a training step, with content;
+            no gain measured.
         first: also learn to foretell the first event, from the vector of somebody unknown.
         cosine: compare directions only; ``temperature`` then scales them.
         popular: add a learned bias per item.
@@ -43,15 +44,15 @@ class FusionConfig:
     dim: int = 64
     encoder: Encoder = "lstm"
     attention: bool = True
-    own_edges: bool = True
+    own_edges: bool = False
     heads: int = 2
     steps: int = 50
     hops: int = 1
     neighbours: int = 20
     edge_half_life: float | None = None
     edges_by_behaviour: bool = False
-    count_gate: bool = True
-    id_dropout: float = 0.2
+    count_gate: bool = False
+    id_dropout: float = 0.0
     first: bool = False
     cosine: bool = True
     temperature: float = 1 / 14

@@ -7,7 +7,6 @@ CONFIG = FusionConfig(
     dim=96,
     encoder="gru",
     attention=False,
-    own_edges=False,
     hops=0,
     cosine=False,
     popular=True,

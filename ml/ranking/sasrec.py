@@ -6,7 +6,6 @@ from ml.fusion.model import Fusion
 CONFIG = FusionConfig(
     encoder="attention",
     attention=False,
-    own_edges=False,
     hops=0,
     cosine=False,
     popular=True,

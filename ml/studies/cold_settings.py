@@ -1,6 +1,6 @@
 """The data sets on which strangers are asked about, and when."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,18 @@ TAOBAO_LAST_DAY_MS = 1_512_259_200_000
 
 ABLATE_UP_TO = 20_000
 """Items of a log in three parts; with more of them an ablation takes longer than all the rest."""
+
+EVENTS_ONLY = FusionConfig(
+    steps=8,
+    own_edges=True,
+    hops=0,
+    count_gate=True,
+    id_dropout=0.2,
+    first=True,
+    cosine=False,
+    popular=True,
+)
+"""Nothing is known of a person but the events; what is known of items counts from the first."""
 
 PEOPLE = (
     "People are strangers: all they ever did is left out of training; models learn from the "
@@ -68,9 +80,7 @@ def journey_setting() -> Setting:
         parts=3,
         asked=1,
         groups=_groups(shop),
-        towers=FusionConfig(
-            steps=8, first=True, popular=True, hops=0, epochs=2, batch=8192, cosine=False
-        ),
+        towers=replace(EVENTS_ONLY, epochs=2, batch=8192),
         arrivals=(0.7, 0.9),
     )
 
@@ -100,9 +110,7 @@ def _taobao(name: str, title: str, shop: Shop) -> Setting:
         asked=3,
         ablate=shop.lives.n_items < ABLATE_UP_TO,
         groups={} if len(shop.category) == shop.category.max() + 1 else _groups(shop),
-        towers=FusionConfig(
-            steps=8, first=True, popular=True, hops=0, epochs=3, batch=1024, cosine=False
-        ),
+        towers=replace(EVENTS_ONLY, epochs=3, batch=1024),
     )
 
 

@@ -32,29 +32,26 @@ STEPS = 50
 QUICK = 4
 """A quick look asks one person in so many."""
 
-CONFIG = FusionConfig(
-    edges_by_behaviour=True,
-    epochs=4,
-)
+CONFIG = FusionConfig(epochs=4)
 
 SWITCHES: dict[str, Mapping[str, object]] = {
     "without attention": {"attention": False},
-    "without own edges": {"own_edges": False},
     "without item graph": {"hops": 0},
-    "without a graph per behaviour": {"edges_by_behaviour": False},
-    "without count gate": {"count_gate": False},
-    "without id dropout": {"id_dropout": 0.0},
     "without the network over the order": {"encoder": "none"},
 }
 """What is turned off, by the name of the row."""
 
 OTHERWISE: dict[str, Mapping[str, object]] = {
+    "with own edges": {"own_edges": True},
+    "with a graph per behaviour": {"edges_by_behaviour": True},
+    "with count gate": {"count_gate": True},
+    "with id dropout": {"id_dropout": 0.2},
     "GRU in place of LSTM": {"encoder": "gru"},
     "attention block in place of LSTM": {"encoder": "attention"},
     "purchases count more as targets": {"target_weight": tuple(WEIGHTS.tolist())},
     "neighbours of neighbours": {"hops": 2},
 }
-"""What could be done in another way; off by default."""
+"""What could be added or done in another way; off by default."""
 
 NO_CONTENT = "without content"
 
@@ -73,7 +70,7 @@ def study_of(shop: Shop, cutoff: int, plan: Plan, tell: Tell) -> Study:
     contest = Contest(before(lives, cutoff), cases, seeds, plan.draws, FIGURES)
     contest.enter_all(_contenders(shop), tell, 0.95)
     tell("measuring", 0.95)
-    ours = [WHOLE, *SWITCHES, NO_CONTENT]
+    without = [*SWITCHES, NO_CONTENT]
     return Study(
         name="switches",
         title="What each switch of the towers is worth, Taobao",
@@ -86,9 +83,12 @@ def study_of(shop: Shop, cutoff: int, plan: Plan, tell: Tell) -> Study:
         ),
         cases=len(cases),
         rows=contest.rows(),
-        gains=[contest.gain(name, WHOLE, FIGURES[0]) for name in OTHERWISE],
-        ablation=[contest.gain(WHOLE, name, FIGURES[0]) for name in ours[1:]],
-        groups=contest.groups(_masks(cases, before(lives, cutoff)), [WHOLE, *ours[5:]]),
+        ablation=[contest.gain(WHOLE, name, FIGURES[0]) for name in without]
+        + [contest.gain(name, WHOLE, FIGURES[0]) for name in OTHERWISE],
+        groups=contest.groups(
+            _masks(cases, before(lives, cutoff)),
+            [WHOLE, "with count gate", "with id dropout", NO_CONTENT],
+        ),
         notes=["Two thirds of the asked items are new on that day, so all figures are low."],
     )
 

@@ -41,7 +41,8 @@ def fitted(config=SMALL, past=None, content=None, seed=1):
         {},
         {"encoder": "gru", "hops": 0},
         {"encoder": "attention", "attention": False},
-        {"encoder": "none", "own_edges": False},
+        {"own_edges": True},
+        {"encoder": "none"},
         {"cosine": False, "popular": True, "hops": 2},
     ],
 )
@@ -119,11 +120,11 @@ def test_a_new_item_is_found_by_its_content():
 
 def test_the_weights_of_behaviours_can_be_read():
     """One value per head and code, or per code."""
-    found = fitted(replace(SMALL, epochs=1)).behaviour_weights()
+    found = fitted(replace(SMALL, epochs=1, own_edges=True)).behaviour_weights()
     assert set(found) == {"beta", "gamma", "eta", "tau"}
     assert found["beta"].shape == (2, len(found["eta"]))
     assert (found["tau"] > 0).all()
-    bare = replace(SMALL, epochs=1, attention=False, own_edges=False)
+    bare = replace(SMALL, epochs=1, attention=False)
     assert fitted(bare).behaviour_weights() == {}
 
 
@@ -181,6 +182,6 @@ def test_the_published_nets_learn_the_circle(kind):
     assert not published.attention
     assert not published.hops
     small = replace(SMALL, encoder=published.encoder, cosine=False, popular=True)
-    model = kind(replace(small, attention=False, own_edges=False, hops=0))
+    model = kind(replace(small, attention=False, hops=0))
     model.fit(circle())
     assert model.scores(Sequences.of([[3], [4, 5, 6]], ITEMS)).argmax(axis=1).tolist() == [4, 7]

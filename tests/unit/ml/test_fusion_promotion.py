@@ -156,7 +156,7 @@ def tower_and_events(is_on, **settings):
 
 @pytest.mark.parametrize(
     ("part", "settings"),
-    [("attention", {"own_edges": False}), ("own", {"attention": False})],
+    [("attention", {}), ("own", {"attention": False, "own_edges": True})],
 )
 def test_a_large_delta_reads_only_events_whose_item_is_on_promotion(part, settings):
     """Of three events the one of the promoted item counts; another plan, another event."""
@@ -198,7 +198,7 @@ def test_with_delta_at_zero_the_gate_is_shut():
     on[1, 2] = True
     vectors = []
     for is_on in (on, off):
-        tower, table, events = tower_and_events(is_on)
+        tower, table, events = tower_and_events(is_on, own_edges=True)
         with torch.no_grad():
             tower.attention.delta[:] = 0
             tower.own.delta[:] = 0

@@ -88,7 +88,7 @@ def content():
 
 def test_items_that_nobody_touched_live_on_their_content():
     """Item 0 has no events, so the gate shuts its own vector out."""
-    one = tower(content())
+    one = tower(content(), count_gate=True)
     before = one()[0].clone()
     with torch.no_grad():
         one.own.weight[0] += 10
@@ -96,8 +96,8 @@ def test_items_that_nobody_touched_live_on_their_content():
 
 
 def test_without_the_gate_an_item_s_own_vector_counts_at_once():
-    """The switch is there to be measured."""
-    one = tower(content(), count_gate=False)
+    """That is how it is unless the gate is switched on."""
+    one = tower(content())
     before = one()[0].clone()
     with torch.no_grad():
         one.own.weight[0] += torch.randn(8)
@@ -123,8 +123,9 @@ SWITCHES = [
     {"encoder": "attention"},
     {"encoder": "none"},
     {"attention": False},
-    {"own_edges": False},
-    {"encoder": "none", "attention": False, "own_edges": False},
+    {"own_edges": True},
+    {"encoder": "none", "own_edges": True},
+    {"encoder": "none", "attention": False},
 ]
 
 
@@ -167,7 +168,7 @@ def test_padding_changes_nothing(switches):
 
 def test_a_behaviour_with_a_large_weight_takes_the_attention():
     """With β of code 2 very large, only the event of that code is read."""
-    one, table = people(own_edges=False, encoder="none"), torch.randn(ITEMS + 1, 8)
+    one, table = people(encoder="none"), torch.randn(ITEMS + 1, 8)
     with torch.no_grad():
         one.attention.beta[:, 2] = 1e4
     events, alone = some_events([[0, 2, 1]]), some_events([[2]])
