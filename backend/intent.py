@@ -18,6 +18,7 @@ from backend.serving import Columns, Loaded
 from backend.wiring import clock_ms, models, parts
 from graph.domain.ids import ItemId, UserId
 from graph.errors import GraphUnavailable
+from workers.intake.changes import Stamp
 from workers.intake.schema import KnownId
 
 bp = APIBlueprint("intent", __name__, abp_tags=[Tag(name="Answers")], abp_security=[{"key": []}])
@@ -121,8 +122,9 @@ def _likeliest(asked: IntentAsked, loaded: Loaded | None) -> tuple[list[dict[str
     scores = loaded.model.score(
         known.vector, Columns.of(known.history), now_ms=reference_ms(loaded, known.history)
     )
-    best = loaded.model.top(scores, asked.limit + 50, parts().shelf.hidden & loaded.known_items)
-    allowed, is_degraded = _available([ItemId(item_id) for item_id, _ in best])
+    barred = parts().shelf.barred(known.stamp) & loaded.known_items
+    best = loaded.model.top(scores, asked.limit + 50, barred)
+    allowed, is_degraded = _available([ItemId(item_id) for item_id, _ in best], known.stamp)
     kept = [(item_id, p) for item_id, p in best if item_id in allowed][: asked.limit]
     rows = [_row(asked.user_id, asked.anonymous_id, item_id, p, None) for item_id, p in kept]
     return rows, is_degraded or known.is_degraded
@@ -144,10 +146,10 @@ def _chances(known: Shopper, loaded: Loaded | None, wanted: list[str]) -> list[t
     ]
 
 
-def _available(item_ids: list[ItemId]) -> tuple[frozenset[str], bool]:
+def _available(item_ids: list[ItemId], stamp: Stamp | None = None) -> tuple[frozenset[str], bool]:
     shelf = parts().shelf
     try:
-        seen = shelf.look(item_ids, limit=len(item_ids))
+        seen = shelf.look(item_ids, limit=len(item_ids), stamp=stamp)
     except GraphUnavailable:
         return frozenset(shelf.from_memory(item_ids, limit=len(item_ids)).allowed), True
     return frozenset(seen.allowed), False

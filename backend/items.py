@@ -1,6 +1,7 @@
 """What the shop sells: told, changed, hidden, taken away; each counts with the next answer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Annotated, Any, Self
 
 from flask import Response
@@ -124,14 +125,29 @@ def delete_item(query: ItemAsked) -> Response:
     item_id = ItemId(query.item_id)
     if item_id not in graph().read(item_store.details, [item_id]):
         raise UnknownItem("no item has that id", field="item_id")
-    graph().write(item_store.remove, [item_id], now_ms=clock_ms())
-    parts().shelf.note([item_id], allowed=[])
+    with changing([item_id]):
+        graph().write(item_store.remove, [item_id], now_ms=clock_ms())
     return json_answer({"item_id": query.item_id, "deleted": True})
 
 
 def _store(rows: Sequence[ItemIn]) -> None:
     now = clock_ms()
-    graph().write(item_store.upsert, [row.item(now_ms=now) for row in rows], now_ms=now)
-    told = [ItemId(row.item_id) for row in rows]
-    allowed = graph().read(item_store.servable, told, now_ms=now)
-    parts().shelf.note(told, allowed=allowed)
+    with changing([ItemId(row.item_id) for row in rows]):
+        graph().write(item_store.upsert, [row.item(now_ms=now) for row in rows], now_ms=now)
+
+
+@contextmanager
+def changing(item_ids: Sequence[ItemId]) -> Iterator[None]:
+    """
+    Change items so that every process knows it with its next answer.
+
+    Raises:
+        StreamUnavailable: nobody could be told, so nothing may be changed.
+    """
+    shelf = parts().shelf
+    shelf.begin(item_ids)
+    try:
+        yield
+    finally:
+        # Also after a failure: it may have come too late to undo the change.
+        shelf.done(item_ids)

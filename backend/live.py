@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
+from backend.acquaintances import Acquaintances
 from backend.breaker import GraphPort
 from backend.serving import Loaded, LoadModel, ModelUnusable, ServingModel
 from backend.shelf import Shelf
@@ -28,6 +29,7 @@ class LiveModel:
         graph: GraphPort,
         load: LoadModel,
         shelf: Shelf,
+        acquaintances: Acquaintances,
         *,
         interval_s: float = 2.0,
         on_swap: Callable[[str], None] = lambda version: None,
@@ -35,6 +37,7 @@ class LiveModel:
         self._graph = graph
         self._load_version = load
         self._shelf = shelf
+        self._acquaintances = acquaintances
         self._interval_s = interval_s
         self.on_swap = on_swap
         self._loaded: Loaded | None = None
@@ -62,7 +65,7 @@ class LiveModel:
             model = self._load(pointer.version)
             if model is not None:
                 known = frozenset(model.item_ids)
-                self._shelf.learn(sorted(known))
+                self._learn(known)
                 self._loaded = Loaded(model, pointer.version, pointer.slot, known)
                 self.on_swap(pointer.version)
                 log.info("model_swapped", version=pointer.version, items=len(known))
@@ -97,6 +100,8 @@ class LiveModel:
         while not self._stopped:
             try:
                 self.refresh()
+                if self._shelf.keep_in_step() or self._acquaintances.epoch != self._shelf.epoch:
+                    self._acquaintances.learn(self._graph, self._shelf.epoch)
                 is_away = False
             except GraphError as error:
                 is_away = True
@@ -105,6 +110,10 @@ class LiveModel:
             was_away = is_away
             self._wake.wait(self._interval_s)
             self._wake.clear()
+
+    def _learn(self, known: frozenset[str]) -> None:
+        self._shelf.learn(sorted(known))
+        self._acquaintances.learn(self._graph, self._shelf.epoch)
 
     def _load(self, version: ModelVersion) -> ServingModel | None:
         try:

@@ -67,6 +67,12 @@ class Metrics:
             ["level"],
             registry=self.registry,
         )
+        self.kept = Counter(
+            "shopgraph_answers_kept",
+            "Lists, by whether a kept answer was still true; none: it could not be kept.",
+            ["found"],
+            registry=self.registry,
+        )
         self.degraded = Counter(
             "shopgraph_degraded", "Lists made while a store was away.", registry=self.registry
         )

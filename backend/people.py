@@ -1,6 +1,6 @@
 """The shopper who asks: what we know of them, from the graph and from a moment ago."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,6 +19,7 @@ from graph.domain.models import Slot
 from graph.errors import GraphUnavailable
 from graph.events import PastEvent
 from graph.users import Person
+from workers.intake.changes import Stamp
 from workers.intake.errors import StreamUnavailable
 from workers.intake.online import KEPT_EVENTS, Recent
 from workers.intake.schema import KnownId
@@ -50,12 +51,14 @@ class Shopper:
         vector: the stored embedding, if the model in memory is the one that wrote it.
         history: what they did, newest first.
         is_degraded: a store was away, so there may be more than we see.
+        stamp: how far the shop had come when the person was looked up.
     """
 
     user_id: UserId
     vector: Sequence[float] | None = None
     history: tuple[PastEvent, ...] = ()
     is_degraded: bool = False
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +79,54 @@ def pseudonym(*, user_id: str | None, anonymous_id: str | None) -> UserId:
     return pseudonyms().visitor(anonymous_id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """
+    A person at first sight, by Valkey alone.
+
+    Attributes:
+        recent: ``None`` while Valkey is away.
+    """
+
+    user_id: UserId
+    recent: Recent | None
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """How far the shop has come, if that is known."""
+        return self.recent.stamp if self.recent else None
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether there is nothing to know, so that any stranger's answer will do."""
+        recent = self.recent
+        return recent is not None and (
+            recent.is_denied or parts().acquaintances.is_stranger(self.user_id, recent)
+        )
+
+    @property
+    def token(self) -> Hashable:
+        """Changes whenever the person's answers may; the same for all strangers."""
+        if self.is_stranger:
+            return "stranger"
+        return self.user_id, self.recent.state if self.recent else None
+
+
+def glance(user_id: UserId) -> Glance:
+    """Look at a person; one round trip."""
+    return Glance(user_id=user_id, recent=_recent(user_id))
+
+
 def shopper(user_id: UserId, loaded: Loaded | None, *, now_ms: int) -> Shopper:
     """Everything that an answer to this person may use; two stores are asked, once each."""
-    recent = _recent(user_id)
-    if recent is not None and recent.is_denied:
-        return Shopper(user_id=user_id)
+    return met(glance(user_id), loaded, now_ms=now_ms)
+
+
+def met(seen: Glance, loaded: Loaded | None, *, now_ms: int) -> Shopper:
+    """The same for somebody who was looked at already."""
+    user_id, recent = seen.user_id, seen.recent
+    if seen.is_stranger:
+        return Shopper(user_id=user_id, stamp=seen.stamp)
     held = recent.events or [] if recent else []
     try:
         known = graph().read(
@@ -91,16 +137,17 @@ def shopper(user_id: UserId, loaded: Loaded | None, *, now_ms: int) -> Shopper:
             limit=parts().settings.history_limit if _needs_past(recent) else 0,
         )
     except GraphUnavailable:
-        return Shopper(user_id=user_id, history=tuple(held), is_degraded=True)
+        return Shopper(user_id=user_id, history=tuple(held), is_degraded=True, stamp=seen.stamp)
     if recent is not None and recent.events is None and known.past:
         _hold(user_id, known.past, recent.state)
     if not _may_personalise(known.person):
-        return Shopper(user_id=user_id, is_degraded=recent is None)
+        return Shopper(user_id=user_id, is_degraded=recent is None, stamp=seen.stamp)
     return Shopper(
         user_id=user_id,
         vector=_vector(known, loaded),
         history=_joined(held, known.past),
         is_degraded=recent is None,
+        stamp=seen.stamp,
     )
 
 

@@ -10,10 +10,11 @@ from pydantic import Field
 from backend import ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
+from backend.kept import key_of
 from backend.parsing import Limit, Taken, parsed
 from backend.ranking import Wish
-from backend.recommendations import RecommendationsOut, envelope
-from backend.wiring import models
+from backend.recommendations import RecommendationsOut, envelope, kept_or_made
+from backend.wiring import models, parts
 from workers.intake.schema import KnownId, Text
 
 bp = APIBlueprint("popular", __name__, abp_tags=[Tag(name="Answers")], abp_security=[{"key": []}])
@@ -35,8 +36,16 @@ class PopularAsked(Taken):
 def get_popular_items(query: PopularAsked) -> Response:
     """The items that people like most at present."""
     loaded = models().current()
-    wish = Wish(limit=query.limit, exclude=frozenset(query.exclude), category=query.category)
-    served = ranking.popular(loaded, wish)
+    stamp = parts().shelf.stamp()
+    wish = Wish(
+        limit=query.limit,
+        exclude=frozenset(query.exclude),
+        category=query.category,
+        stamp=stamp,
+    )
+    served = kept_or_made(
+        key_of(("popular", wish), None, loaded, stamp), lambda: ranking.popular(loaded, wish)
+    )
     return json_answer(
         {"category": query.category, **envelope(served, loaded.version if loaded else None)}
     )

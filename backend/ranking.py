@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import orjson
+
 from backend.metrics import metrics
 from backend.people import Shopper, reference_ms
 from backend.serving import Columns, Loaded, ids
@@ -12,6 +14,7 @@ from backend.wiring import parts
 from graph.domain.ids import ItemId, UserId
 from graph.errors import GraphUnavailable
 from graph.recommendations import Reason
+from workers.intake.changes import Stamp
 
 Scored = list[tuple[str, float]]
 
@@ -38,22 +41,30 @@ class Wish:
         exclude: items that must not be in it.
         category: only items of this one, if it is said.
         user_id: for whom reasons are looked up, if for anybody.
+        stamp: how far the shop had come when it was asked.
     """
 
     limit: int
     exclude: frozenset[str] = frozenset()
     category: str | None = None
     user_id: UserId | None = None
+    stamp: Stamp | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A list, and how it came about."""
+    """
+    A list, and how it came about.
+
+    Attributes:
+        rendered: the places as JSON, once they have been written out.
+    """
 
     level: Level
     items: list[tuple[ItemId, float]] = field(default_factory=list)
     reasons: dict[ItemId, Reason] = field(default_factory=dict)
     is_degraded: bool = False
+    rendered: orjson.Fragment | None = None
 
 
 def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
@@ -113,7 +124,7 @@ def pick(ranked: Callable[[int], Scored], wish: Wish, level: Level) -> Served:
 
 
 def _from_model(loaded: Loaded, scores: object, wish: Wish, level: Level) -> Served:
-    barred = wish.exclude | (parts().shelf.hidden & loaded.known_items)
+    barred = wish.exclude | (parts().shelf.barred(wish.stamp) & loaded.known_items)
     if wish.category is not None and level is not Level.POPULAR:
         barred |= loaded.outside(wish.category)
     return pick(lambda depth: loaded.model.top(scores, depth, barred), wish, level)
@@ -148,7 +159,11 @@ def _shown(candidates: Scored, wish: Wish, level: Level) -> Served:
     is_degraded = False
     try:
         seen = shelf.look(
-            ids(candidates), limit=wish.limit, user_id=wish.user_id, category=wish.category
+            ids(candidates),
+            limit=wish.limit,
+            user_id=wish.user_id,
+            category=wish.category,
+            stamp=wish.stamp,
         )
     except GraphUnavailable:
         seen = shelf.from_memory(ids(candidates), limit=wish.limit)

@@ -1,21 +1,25 @@
 """What to show to a person."""
 
 import uuid
+from collections.abc import Callable, Hashable
+from dataclasses import replace
 from typing import Annotated, Any
 
+import orjson
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, Field
 
 from backend import ranking
-from backend.answers import iso, json_answer
+from backend.answers import iso, json_answer, to_json
 from backend.auth import Scope, requires
+from backend.kept import key_of
 from backend.metrics import metrics
 from backend.parsing import Limit, parsed
-from backend.people import Who, pseudonym, shopper
+from backend.people import Who, glance, met, pseudonym
 from backend.ranking import Level, Served, Wish
-from backend.wiring import clock_ms, models
+from backend.wiring import clock_ms, models, parts
 from workers.intake.schema import KnownId, Text
 
 bp = APIBlueprint(
@@ -106,23 +110,48 @@ def envelope(served: Served, model_version: str | None) -> dict[str, Any]:
         "level": served.level.value,
         "stale": False,
         "degraded": served.is_degraded,
-        "items": [_place(served, position) for position in range(len(served.items))],
+        "items": served.rendered or _places(served),
         "next": None,
         "served_at": iso(clock_ms()),
     }
 
 
+def kept_or_made(key: Hashable, make: Callable[[], Served]) -> Served:
+    """
+    The answer to a question, made only if nothing is held that is still true.
+
+    Args:
+        key: of ``key_of``; ``None`` neither looks nor keeps.
+    """
+    kept = parts().kept
+    served: Served | None = kept.get(key)
+    metrics().kept.labels("none" if key is None else "miss" if served is None else "hit").inc()
+    if served is not None:
+        return served
+    served = make()
+    if key is not None and not served.is_degraded:
+        served = replace(served, rendered=orjson.Fragment(to_json(_places(served))))
+        kept.put(key, served, until_ms=parts().shelf.border_ms)
+    return served
+
+
 def _answer(asked: RecommendationsAsked) -> Response:
-    user_id = pseudonym(user_id=asked.user_id, anonymous_id=asked.anonymous_id)
+    seen = glance(pseudonym(user_id=asked.user_id, anonymous_id=asked.anonymous_id))
     loaded = models().current()
-    person = shopper(user_id, loaded, now_ms=clock_ms())
     wish = Wish(
         limit=asked.limit,
         exclude=frozenset(asked.exclude),
         category=asked.category,
-        user_id=user_id if person.history else None,
+        stamp=seen.stamp,
     )
-    served = ranking.for_shopper(person, loaded, wish)
+
+    def make() -> Served:
+        person = met(seen, loaded, now_ms=clock_ms())
+        return ranking.for_shopper(
+            person, loaded, replace(wish, user_id=seen.user_id if person.history else None)
+        )
+
+    served = kept_or_made(key_of(("recommendations", wish), seen.token, loaded, seen.stamp), make)
     return json_answer(
         {
             "user_id": asked.user_id,
@@ -131,6 +160,10 @@ def _answer(asked: RecommendationsAsked) -> Response:
             **envelope(served, loaded.version if loaded else None),
         }
     )
+
+
+def _places(served: Served) -> list[dict[str, Any]]:
+    return [_place(served, index) for index in range(len(served.items))]
 
 
 def _place(served: Served, index: int) -> dict[str, Any]:

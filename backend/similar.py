@@ -10,10 +10,11 @@ from pydantic import Field
 from backend import ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
+from backend.kept import key_of
 from backend.parsing import Limit, Taken, parsed
 from backend.ranking import Wish
-from backend.recommendations import RecommendationsOut, envelope
-from backend.wiring import models
+from backend.recommendations import RecommendationsOut, envelope, kept_or_made
+from backend.wiring import models, parts
 from graph.domain.ids import ItemId
 from workers.intake.schema import KnownId
 
@@ -46,8 +47,13 @@ def get_similar_items(query: SimilarAsked) -> Response:
     ``popular``.
     """
     loaded = models().current()
-    wish = Wish(limit=query.limit, exclude=frozenset([*query.exclude, query.item_id]))
-    served = ranking.similar(loaded, ItemId(query.item_id), wish)
+    stamp = parts().shelf.stamp()
+    item_id = ItemId(query.item_id)
+    wish = Wish(limit=query.limit, exclude=frozenset([*query.exclude, item_id]), stamp=stamp)
+    served = kept_or_made(
+        key_of(("similar", item_id, wish), None, loaded, stamp),
+        lambda: ranking.similar(loaded, item_id, wish),
+    )
     return json_answer(
         {"item_id": query.item_id, **envelope(served, loaded.version if loaded else None)}
     )

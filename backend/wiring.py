@@ -7,9 +7,11 @@ from typing import Any, Protocol
 
 from flask import Flask, current_app
 
+from backend.acquaintances import Acquaintances
 from backend.auth import Keys
 from backend.breaker import GraphPort
 from backend.counted import PopularCount
+from backend.kept import Kept
 from backend.live import LiveModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
@@ -98,6 +100,8 @@ class Parts:
     models: LiveModel
     shelf: Shelf
     counted: PopularCount
+    acquaintances: Acquaintances
+    kept: Kept[Any]
     keys: Keys
     settings: WebSettings
     clock_ms: Callable[[], int] = now_ms

@@ -7,10 +7,12 @@ from functools import cache, partial
 import structlog
 from flask import Flask
 
+from backend.acquaintances import Acquaintances
 from backend.app import create_app
 from backend.auth import Keys
 from backend.breaker import Breaker
 from backend.counted import PopularCount
+from backend.kept import Kept
 from backend.live import LiveModel
 from backend.people import DAY_MS
 from backend.serving import LoadModel, ModelUnusable, ServingModel
@@ -24,6 +26,7 @@ from graph.errors import GraphUnavailable, SchemaMissing
 from graph.settings import GraphSettings
 from ml.errors import ModelBroken
 from ml.serving.model import ServingModel as TrainedModel
+from workers.intake.changes import CatalogueChanges
 from workers.intake.consent import ConsentCopy
 from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
@@ -73,8 +76,9 @@ def build(graph: Graph | None = None) -> Flask:
     consent = ConsentCopy(intake.redis_url)
     load_denied = partial(port.read, users.denied)
     letters = DeadLetters(intake.redis_url, intake.keeping(), pseudonyms=pseudonyms)
-    shelf = Shelf(port, now_ms=now_ms)
-    live = LiveModel(port, loader(settings), shelf)
+    shelf = Shelf(port, CatalogueChanges(intake.redis_url), now_ms=now_ms)
+    acquaintances = Acquaintances()
+    live = LiveModel(port, loader(settings), shelf, acquaintances)
     parts = Parts(
         graph=port,
         intake=Intake(
@@ -92,6 +96,8 @@ def build(graph: Graph | None = None) -> Flask:
         pseudonyms=pseudonyms,
         models=live,
         shelf=shelf,
+        acquaintances=acquaintances,
+        kept=Kept(now_ms=now_ms),
         counted=PopularCount(port, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
         keys=keys,
         settings=settings,

@@ -7,22 +7,27 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from backend import people, shelf
+from backend import people
+from backend.acquaintances import Acquaintances
 from backend.app import create_app
 from backend.auth import Keys
 from backend.counted import PopularCount
+from backend.kept import Kept
 from backend.live import LiveModel
 from backend.people import Known
 from backend.serving import Columns, ModelUnusable, ServingModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
 from backend.wiring import Parts
-from graph import items, models
+from graph import items, models, pulls, recommendations
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
 from graph.events import PastEvent
+from graph.pulls import UserPage
+from graph.shelf import OnShelf, on_shelf
 from graph.users import Person
+from workers.intake.changes import Stamp
 from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.errors import QuotaExceeded, StreamUnavailable
@@ -208,12 +213,64 @@ class FakeStream:
 
 
 @dataclass
-class FakeOnline:
-    """The last steps of people, by pseudonym."""
+class FakeChanges:
+    """Counts the changes of items; is away when told so."""
 
-    held: dict[str, list[PastEvent]] = field(default_factory=dict)
+    changed: list[tuple[int, ItemId]] = field(default_factory=list)
+    pending: set[str] = field(default_factory=set)
+    version: int = 0
+    epoch: str = "e-1"
     is_away: bool = False
+
+    def stamp(self) -> Stamp:
+        """How far it has come."""
+        self._answer()
+        return Stamp(self.epoch, self.version, 0, frozenset(self.pending))
+
+    def since(self, version: int) -> list[ItemId] | None:
+        """What changed after a version."""
+        self._answer()
+        return [item_id for number, item_id in self.changed if number > version]
+
+    def begin(self, item_ids: Iterable[ItemId]) -> None:
+        """Items are about to change."""
+        self._answer()
+        self.pending |= set(item_ids)
+
+    def done(self, item_ids: Sequence[ItemId]) -> None:
+        """They have changed."""
+        self._answer()
+        self.version += 1
+        self.pending -= set(item_ids)
+        self.changed += [(self.version, item_id) for item_id in item_ids]
+
+    def settle(self) -> int:
+        """Nothing is old here."""
+        self._answer()
+        return 0
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise StreamUnavailable
+
+
+@dataclass
+class FakeOnline:
+    """The last steps of people, by pseudonym; each step raises the person's state."""
+
+    changes: FakeChanges
+    held: dict[str, list[PastEvent]] = field(default_factory=dict)
     denials: dict[str, frozenset[str]] = field(default_factory=dict)
+    states: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Valkey is away, for everybody who asks it."""
+        return self.changes.is_away
+
+    @is_away.setter
+    def is_away(self, is_away: bool) -> None:
+        self.changes.is_away = is_away
 
     def note(self, denials: Mapping[UserId, Iterable[str]]) -> None:
         """What people deny."""
@@ -230,7 +287,8 @@ class FakeOnline:
         if self.is_away:
             raise StreamUnavailable
         is_denied = "personalisation" in self.denials.get(user_id, ())
-        return Recent(self.held.get(user_id), 0, is_denied)
+        state = self.states.get(user_id, 0)
+        return Recent(self.held.get(user_id), state, is_denied, self.changes.stamp())
 
     def fill(self, user_id: str, events: Sequence[PastEvent], state: int) -> bool:
         """Hold it."""
@@ -264,11 +322,17 @@ class World:
     models: LiveModel
     shelf: Shelf
     versions: dict[str, ServingModel]
+    changes: FakeChanges
 
     @property
     def client(self) -> FlaskClient:
         """A client of the application."""
         return self.app.test_client()
+
+    def hide(self, *item_ids: str) -> None:
+        """The shop takes items away, as another process would."""
+        self.graph.answers[on_shelf] = showing(*item_ids)
+        self.changes.done([ItemId(item_id) for item_id in item_ids])
 
 
 def web_settings(**changes: Any) -> WebSettings:
@@ -311,16 +375,26 @@ def viewed(item_id: str, *, ts: int = NOW_MS - 1000, kind: EventType = EventType
     return PastEvent(kind, ItemId(item_id), ts, None)
 
 
-def showing(*hidden: str) -> Callable[..., Any]:
+def showing(*hidden: str, categories: Mapping[str, str] | None = None) -> Callable[..., Any]:
     """A shelf on which everything but these may be shown."""
+    filed = categories or {}
 
-    def look(
-        item_ids: Sequence[ItemId], *, limit: int, **_: Any
-    ) -> tuple[set[ItemId], list[ItemId], dict[ItemId, Any]]:
-        allowed = [item_id for item_id in item_ids if item_id not in hidden]
-        return set(allowed), allowed[:limit], {}
+    def answer(item_ids: Sequence[ItemId]) -> dict[ItemId, OnShelf]:
+        return {
+            item_id: OnShelf(
+                is_away=item_id in hidden,
+                categories=(filed[item_id],) if item_id in filed else (),
+            )
+            for item_id in item_ids
+        }
 
-    return look
+    return answer
+
+
+def everybody(*, after_idx: int, page: int) -> UserPage:
+    """The people of the graph: the shop's customers u-0 to u-9."""
+    ids = [PSEUDONYMS.customer(f"u-{number}")[0] for number in range(10)] if not after_idx else []
+    return UserPage(idx=list(range(len(ids))), user_id=list(ids), n=len(ids), last=len(ids))
 
 
 def world(
@@ -334,10 +408,11 @@ def world(
     graph = FakeGraph(
         {
             models.live: None if model is None else stored_model(model.version),
-            items.servable: lambda item_ids, now_ms: set(item_ids),
+            on_shelf: showing(categories=model.category if model else None),
+            recommendations.reasons: {},
+            pulls.users: everybody,
             items.popular: [],
             people.look_up: Known(pointer=None, person=None, past=()),
-            shelf.look: showing(),
             **(answers or {}),
         }
     )
@@ -347,9 +422,10 @@ def world(
             raise ModelUnusable("no such folder")
         return versions[version]
 
-    stream, online, jobs = FakeStream(), FakeOnline(), FakeJobs()
-    on_shelf = Shelf(graph, now_ms=lambda: NOW_MS)
-    live = LiveModel(graph, load, on_shelf)
+    changes = FakeChanges()
+    stream, online, jobs = FakeStream(), FakeOnline(changes), FakeJobs()
+    shelf, acquaintances = Shelf(graph, changes, now_ms=lambda: NOW_MS), Acquaintances()
+    live = LiveModel(graph, load, shelf, acquaintances)
     app = create_app(
         Parts(
             graph=graph,
@@ -361,7 +437,9 @@ def world(
             replay=Replay(NOWHERE, PSEUDONYMS),
             pseudonyms=PSEUDONYMS,
             models=live,
-            shelf=on_shelf,
+            shelf=shelf,
+            acquaintances=acquaintances,
+            kept=Kept(now_ms=lambda: NOW_MS),
             counted=PopularCount(graph, now_ms=lambda: NOW_MS, window_ms=30 * 86_400_000),
             keys=Keys.parse(KEYS, origins=ORIGIN),
             settings=web_settings(**settings),
@@ -371,4 +449,4 @@ def world(
     )
     if model is not None:
         live.refresh()
-    return World(app, graph, stream, online, jobs, live, on_shelf, versions)
+    return World(app, graph, stream, online, jobs, live, shelf, versions, changes)

@@ -17,6 +17,8 @@ from graph.errors import GraphUnavailable
 from ml.dataset import Interactions
 from ml.delivery import embed
 from workers.columns import pull
+from workers.intake.changes import CatalogueChanges
+from workers.intake.errors import StreamUnavailable
 from workers.jobs import REFRESH
 from workers.stages import Place
 from workers.wiring import parts
@@ -38,14 +40,18 @@ def run(self: "Task[..., None]") -> None:
     """Bring the stored vectors up to the newest event; safe to run twice."""
     wired = parts(self.app)
     try:
-        refresh(wired.graph, Place(wired.settings.model_store, wired.settings.keep_models))
+        place = Place(wired.settings.model_store, wired.settings.keep_models)
+        refresh(wired.graph, place, CatalogueChanges(wired.settings.broker_url))
     except GraphUnavailable as error:
         raise self.retry(countdown=10, exc=error) from error
 
 
-def refresh(graph: Graph, place: Place) -> int:
+def refresh(graph: Graph, place: Place, changes: CatalogueChanges) -> int:
     """
     Write new vectors of everybody with events since the last time.
+
+    Args:
+        changes: is told, so that answers made with older vectors are outdated.
 
     Returns:
         How many people got one.
@@ -60,6 +66,8 @@ def refresh(graph: Graph, place: Place) -> int:
     pulled = pull(graph, place.cache, report=lambda _: None)
     people = pulled.people_since(since)
     written = _write(graph, live, place, pulled.interactions, people) if people else 0
+    if written:
+        _tell(changes)
     _keep_mark(place, Mark(live.version, pulled.data_seq))
     log.info("vectors_refreshed", people=written, since=since, upper=pulled.data_seq)
     return written
@@ -78,6 +86,14 @@ def _write(graph: Graph, live: Model, place: Place, data: Interactions, people: 
             break
         written += len(batch)
     return written
+
+
+def _tell(changes: CatalogueChanges) -> None:
+    try:
+        changes.renewed()
+    except StreamUnavailable:
+        # Kept answers live a minute at most, with vectors that were right until now.
+        log.warning("refresh_not_told")
 
 
 def _write_if_live(

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from backend import wsgi
+from backend.wiring import parts
 from graph import counts, models, training_runs
 from graph.client import Graph
 from graph.domain.ids import RunId
 from graph.domain.models import RunState, TrainingRun
 from tests import shop
 from tests.factories import ADMIN, SERVER
+from workers.intake.changes import CatalogueChanges
 from workers.leases import now_ms
 from workers.refresh import refresh
 from workers.settings import JobSettings
@@ -52,7 +55,7 @@ def train(graph: Graph, settings: JobSettings) -> None:
 def wait_for_model(client: FlaskClient) -> None:
     """The API looks at the pointer every two seconds."""
     until = time.monotonic() + 20
-    while client.get("/readyz").json["checks"]["model"]["detail"] is None:
+    while not client.get("/readyz").json["checks"]["model"]["ok"]:
         assert time.monotonic() < until
         time.sleep(0.1)
 
@@ -122,7 +125,7 @@ def test_g1_a_hidden_item_is_gone_from_every_list_with_the_next_request(
     told = rows({"anonymous_id": "visitor-7"}, *FIVE) + rows({"user_id": "u-1"}, *FIVE)
     client.post("/v1/events", json=told, headers=SERVER)
     drain()
-    refresh(graph, Place(settings.model_store, 5))
+    refresh(graph, Place(settings.model_store, 5), CatalogueChanges(settings.broker_url))
     assert client.get(LISTS[1], headers=SERVER).json["level"] == "personal"
     seen = [shown(client, path) for path in LISTS]
     victim = next(item for item in seen[0] if all(item in each for each in seen))
@@ -133,6 +136,29 @@ def test_g1_a_hidden_item_is_gone_from_every_list_with_the_next_request(
     assert [victim in shown(client, path) for path in LISTS] == [True] * len(LISTS)
     client.delete(f"/v1/items?item_id={victim}", headers=SERVER)
     assert [victim in shown(client, path) for path in LISTS] == [False] * len(LISTS)
+
+
+def test_g1_an_item_hidden_through_one_process_is_gone_from_the_others_at_once(
+    client: FlaskClient, graph: Graph, settings: JobSettings
+) -> None:
+    """Three processes with a memory each; kept answers are outdated with the change."""
+    train(graph, settings)
+    others = [wsgi.build(graph) for _ in range(2)]
+    clients = [client, *(app.test_client() for app in others)]
+    try:
+        for one in clients:
+            wait_for_model(one)
+        path = "/v1/popular-items?limit=100"
+        first = [shown(one, path) for one in clients]
+        assert first[0] == first[1] == first[2]
+        for turn, item_id in enumerate(first[0][:6]):
+            hide = {"item_id": item_id, "is_hidden": True}
+            assert clients[turn % 3].post("/v1/items", json=hide, headers=SERVER).status_code == 200
+            assert [item_id in shown(one, path) for one in clients] == [False] * 3
+    finally:
+        for app in others:
+            with app.app_context():
+                parts().models.stop()
 
 
 def test_bad_rows_are_named_and_the_good_ones_are_kept(

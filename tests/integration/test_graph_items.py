@@ -7,6 +7,7 @@ from graph.client import Graph
 from graph.domain.catalogue import Item
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
+from graph.shelf import OnShelf, on_shelf
 
 A, B = ItemId("A"), ItemId("B")
 NOW = 10_000
@@ -115,3 +116,26 @@ def test_popular_weighs_behaviours_and_leaves_out_what_is_hidden(graph: Graph) -
     assert graph.read(items.popular, since_ms=0, limit=9) == [(A, 6.0), (B, 2.0)]
     assert graph.read(items.popular, since_ms=102, limit=9) == [(B, 2.0)]
     assert graph.read(items.popular, since_ms=0, limit=9, category="tea") == [(A, 6.0)]
+
+
+def test_the_shelf_knows_when_and_where_an_item_may_be_shown(graph: Graph) -> None:
+    """In few words; an unknown item has none."""
+    told = [
+        Item(item_id=A, categories=("X/Y", "Z"), available_from=5, available_until=9),
+        Item(item_id=B, is_hidden=True),
+    ]
+    graph.write(items.upsert, told, now_ms=NOW)
+    found = graph.read(on_shelf, [A, B, ItemId("nobody")])
+    assert found == {
+        A: OnShelf(False, 5, 9, ("X/Y", "Z")),
+        B: OnShelf(is_away=True),
+    }
+    assert [found[A].is_shown(now) for now in (4, 5, 8, 9)] == [False, True, True, False]
+    assert [found[A].is_within(path) for path in ("X", "X/Y", "Z", "Y")] == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    graph.write(items.remove, [A], now_ms=NOW)
+    assert graph.read(on_shelf, [A])[A].is_away

@@ -20,6 +20,7 @@ from workers.connectors.rejects import RejectFile
 from workers.connectors.rows import Source
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
+from workers.intake.changes import CatalogueChanges
 from workers.intake.door import Door
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.stream import EventStream
@@ -173,7 +174,9 @@ def journey(folder: Path) -> CompleteJourney:
 
 def bring_in_journey(graph: Graph, redis_url: str, folder: Path) -> JourneyImported:
     """One run of the whole import."""
-    run = JourneyImport(journey(folder), graph, EventStream(redis_url), PSEUDONYMS)
+    run = JourneyImport(
+        journey(folder), graph, EventStream(redis_url), CatalogueChanges(redis_url), PSEUDONYMS
+    )
     with RejectFile(folder / "rejects", resumed=False) as rejects:
         return run.run(rejects)
 

@@ -19,6 +19,7 @@ from ml.serving.model import ServingModel
 from tests import shop
 from workers import stages
 from workers.columns import load, pull
+from workers.intake.changes import CatalogueChanges
 from workers.leases import HeldLease, now_ms
 from workers.refresh import refresh
 from workers.settings import JobSettings
@@ -326,19 +327,22 @@ def test_the_refresh_gives_new_people_a_vector_and_leaves_others_alone(
     live = graph.read(models.live)
     assert live is not None
     place = Place(settings.model_store, 5)
-    before = graph.read(stored_vectors, live.slot)
-    assert refresh(graph, place) == 0
+    changes = CatalogueChanges(settings.broker_url)
+    before, told = graph.read(stored_vectors, live.slot), changes.stamp()
+    assert refresh(graph, place, changes) == 0
+    assert changes.stamp() == told
     late = shop.START_MS + 80 * shop.DAY_MS
     new = [
         shop.event(90_000 + step, shop.person(77), 2 * step, EventType.VIEW, late + step)
         for step in range(5)
     ]
     graph.write(events.record, new)
-    assert refresh(graph, place) == 1
+    assert refresh(graph, place, changes) == 1
+    assert changes.stamp().vectors == told.vectors + 1
     after = graph.read(stored_vectors, live.slot)
     assert set(after) == {*before, shop.person(77)}
     assert {name: after[name] for name in before} == before
-    assert refresh(graph, place) == 0
+    assert refresh(graph, place, changes) == 0
 
 
 def test_a_lease_is_renewed_while_work_goes_on(graph: Graph) -> None:

@@ -19,6 +19,7 @@ from workers.connectors.imports import Imported, ImportRun
 from workers.connectors.journey_import import JourneyImport, Report
 from workers.connectors.rejects import RejectFile
 from workers.connectors.rows import Source
+from workers.intake.changes import CatalogueChanges
 from workers.intake.door import Door
 from workers.intake.settings import IntakeSettings
 from workers.intake.stream import EventStream
@@ -44,7 +45,13 @@ def complete_journey(folder: Path | None, limit: int | None, as_json: bool) -> N
     rejects_path = Path("complete-journey.rejects.jsonl")
     with _graph() as graph, _progress() as report, while_ingesting(graph):
         pseudonyms = settings.pseudonyms()
-        run = JourneyImport(data, graph, EventStream(settings.redis_url), pseudonyms)
+        run = JourneyImport(
+            data,
+            graph,
+            EventStream(settings.redis_url),
+            CatalogueChanges(settings.redis_url),
+            pseudonyms,
+        )
         with RejectFile(rejects_path, resumed=False) as rejects:
             done = run.run(rejects, report)
     if as_json:

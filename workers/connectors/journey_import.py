@@ -14,6 +14,7 @@ from workers.connectors.files.complete_journey import CompleteJourney
 from workers.connectors.files.complete_journey_promotions import promotions as read_promotions
 from workers.connectors.imports import Imported, ImportRun
 from workers.connectors.rejects import RejectFile
+from workers.intake.changes import CatalogueChanges
 from workers.intake.door import Door
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.stream import EventStream
@@ -65,11 +66,17 @@ class JourneyImport:
     """Brings the data set in; killed at any point, the next run goes on, a second adds nothing."""
 
     def __init__(
-        self, data: CompleteJourney, graph: Graph, stream: EventStream, pseudonyms: Pseudonyms
+        self,
+        data: CompleteJourney,
+        graph: Graph,
+        stream: EventStream,
+        changes: CatalogueChanges,
+        pseudonyms: Pseudonyms,
     ) -> None:
         self._data = data
         self._graph = graph
         self._stream = stream
+        self._changes = changes
         self._pseudonyms = pseudonyms
 
     def run(self, rejects: RejectFile, report: Report = lambda *_: None) -> JourneyImported:
@@ -100,7 +107,10 @@ class JourneyImport:
         now_ms = time.time_ns() // 1_000_000
         rows = list(self._data.items())
         for position, chunk in _chunks(rows, _ITEMS):
+            told = [item.item_id for item in chunk]
+            self._changes.begin(told)
             self._graph.write(items.upsert, chunk, now_ms=now_ms)
+            self._changes.done(told)
             report("catalogue", position, len(rows))
 
     def _receipts(self, done: JourneyImported, rejects: RejectFile, report: Report) -> None:

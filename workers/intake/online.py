@@ -10,6 +10,7 @@ import orjson
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import ItemId, UserId
 from graph.events import PastEvent
+from workers.intake.changes import Stamp, ask_stamp, read_stamp
 from workers.intake.consent import denied_key
 from workers.intake.valkey import connect, ours
 
@@ -50,11 +51,13 @@ class Recent:
         events: newest first; ``None`` when no copy is held and the graph must be asked.
         state: changes whenever the person does something.
         is_denied: the person does not want lists of their own.
+        stamp: how far the shop has come, asked together with the rest.
     """
 
     events: list[PastEvent] | None
     state: int
     is_denied: bool = False
+    stamp: Stamp | None = None
 
 
 class OnlineState:
@@ -105,9 +108,11 @@ class OnlineState:
             pipe.zrevrange(_list_key(user_id), 0, -1)
             pipe.get(_state_key(user_id))
             pipe.sismember(_DENIED, user_id)
-            members, state, is_denied = pipe.execute()
+            ask_stamp(pipe)
+            members, state, is_denied, *shop = pipe.execute()
         held = [_past(member) for member in members if member != _NOTHING]
-        return Recent(held if members else None, int(state or 0), bool(is_denied))
+        events = held if members else None
+        return Recent(events, int(state or 0), bool(is_denied), read_stamp(shop))
 
     def fill(self, user_id: UserId, events: Sequence[PastEvent], state: int) -> bool:
         """

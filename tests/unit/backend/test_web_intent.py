@@ -5,7 +5,8 @@ from typing import Any
 import orjson
 import pytest
 
-from backend import people, shelf
+from backend import people
+from graph.shelf import on_shelf
 from tests.factories import PSEUDONYMS, SERVER, FakeModel, World, known, showing, viewed, world
 
 SCORES = {"a": 0.9, "b": 0.25, "hidden": 0.5}
@@ -16,7 +17,7 @@ def shop() -> World:
     def look_up(user_id: str, **_: Any) -> Any:
         return known(viewed("a"), embedding=[0.1] if user_id == CUSTOMER else None)
 
-    return world(FakeModel(SCORES), {people.look_up: look_up, shelf.look: showing("hidden")})
+    return world(FakeModel(SCORES), {people.look_up: look_up, on_shelf: showing("hidden")})
 
 
 def ask(here: World, body: Any) -> dict[str, Any]:

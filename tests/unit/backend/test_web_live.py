@@ -1,4 +1,4 @@
-"""The model in memory, the shelf, and a graph that is away."""
+"""The model in memory, and a graph that is away."""
 
 import threading
 from collections.abc import Callable
@@ -6,13 +6,25 @@ from typing import Any
 
 import pytest
 
+from backend.acquaintances import Acquaintances
 from backend.breaker import Breaker
 from backend.live import LiveModel
 from backend.serving import Columns
 from backend.shelf import Shelf
-from graph import items, models
+from graph import models, pulls
 from graph.errors import GraphUnavailable
-from tests.factories import NOW_MS, FakeGraph, FakeModel, stored_model, viewed, world
+from graph.shelf import on_shelf
+from tests.factories import (
+    NOW_MS,
+    FakeChanges,
+    FakeGraph,
+    FakeModel,
+    everybody,
+    showing,
+    stored_model,
+    viewed,
+    world,
+)
 
 
 def query(tx: Any) -> int:
@@ -84,26 +96,17 @@ def test_a_swap_never_mixes_two_versions() -> None:
 def test_the_watcher_follows_the_pointer_and_outlives_a_graph_that_is_away() -> None:
     """The process notices by itself."""
     swapped = threading.Event()
-    graph = FakeGraph({models.live: stored_model(), items.servable: lambda ids, now_ms: set(ids)})
+    graph = FakeGraph({models.live: stored_model(), on_shelf: showing(), pulls.users: everybody})
     graph.is_away = True
-    shelf = Shelf(graph, now_ms=lambda: NOW_MS)
+    shelf = Shelf(graph, FakeChanges(), now_ms=lambda: NOW_MS)
     load: Callable[[str], FakeModel] = lambda version: FakeModel({"a": 1.0})  # noqa: E731
-    live = LiveModel(graph, load, shelf, interval_s=0.01, on_swap=lambda version: swapped.set())
+    live = LiveModel(graph, load, shelf, Acquaintances(), interval_s=0.01)
+    live.on_swap = lambda version: swapped.set()
     live.watch()
     assert not swapped.wait(0.05)
     graph.is_away = False
     assert swapped.wait(5)
     live.stop()
-
-
-def test_a_shelf_learns_with_the_model_what_must_not_be_shown() -> None:
-    """So it knows even before the first answer."""
-    graph = FakeGraph({items.servable: {"a"}})
-    shelf = Shelf(graph, now_ms=lambda: NOW_MS)
-    shelf.learn(["a", "b"])
-    assert shelf.hidden == {"b"}
-    shelf.note(["b"], allowed=["b"])
-    assert shelf.hidden == set()
 
 
 def test_columns_leave_out_what_says_nothing_of_an_item() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import orjson
 import pytest
 
-from backend import people, shelf
-from graph import items, models
+from backend import people
+from graph import items, models, recommendations
 from graph.recommendations import Reason
+from graph.shelf import on_shelf
 from tests.factories import (
     NOW_MS,
     PSEUDONYMS,
@@ -71,7 +72,7 @@ def test_a_stranger_gets_what_is_popular() -> None:
 def test_a_stranger_starts_where_the_model_says_strangers_start() -> None:
     """Its order, under the level and the reason of popular lists; hidden items stay out."""
     model = FakeModel(SCORES, first={"c": -1.0, "d": -2.0, "a": -3.0, "b": -4.0})
-    here = world(model, {shelf.look: showing("d")})
+    here = world(model, {on_shelf: showing("d")})
     told = ask(here, "anonymous_id=new-one")
     assert (told["level"], told["degraded"]) == ("popular", False)
     assert listed(told) == ["c", "a", "b"]
@@ -103,7 +104,8 @@ def test_a_vector_of_another_version_is_not_used() -> None:
 def test_a_hidden_item_is_gone_with_the_next_answer() -> None:
     """G1: the graph has the last word on every item of every list."""
     here = personal()
-    here.graph.answers[shelf.look] = showing("a", "c")
+    ask(here, "anonymous_id=new-one")
+    here.hide("a", "c")
     assert listed(ask(here)) == ["b", "d"]
     assert listed(ask(here, "anonymous_id=new-one")) == ["b", "d"]
 
@@ -111,7 +113,7 @@ def test_a_hidden_item_is_gone_with_the_next_answer() -> None:
 def test_many_hidden_items_do_not_shorten_a_list() -> None:
     """The ranking is asked deeper until the list is full."""
     many = {f"i{number:04}": 1.0 - number / 1000 for number in range(400)}
-    here = world(FakeModel(many), {shelf.look: showing(*list(many)[:300])})
+    here = world(FakeModel(many), {on_shelf: showing(*list(many)[:300])})
     assert listed(ask(here, "anonymous_id=v&limit=5")) == list(many)[300:305]
 
 
@@ -153,11 +155,7 @@ def test_a_reason_is_the_persons_own_path() -> None:
     """It comes from the graph; where there is none, the level stands in."""
     here = personal()
     reason = Reason(code="similar_to_viewed", path=["you", "VIEWED", "z", "SIMILAR_TO", "a"])
-    here.graph.answers[shelf.look] = lambda item_ids, limit, **_: (
-        set(item_ids),
-        list(item_ids)[:limit],
-        {"a": reason},
-    )
+    here.graph.answers[recommendations.reasons] = {"a": reason}
     first, second, *_ = ask(here)["items"]
     assert first["reason"] == {"code": "similar_to_viewed", "path": reason.path}
     assert second["reason"] == {"code": "for_you", "path": []}
@@ -166,10 +164,11 @@ def test_a_reason_is_the_persons_own_path() -> None:
 def test_with_the_graph_away_the_session_is_served_from_memory() -> None:
     """Degraded is said, and hidden items stay hidden by the last word known."""
     here = personal()
-    here.graph.answers[shelf.look] = showing("d")
+    here.hide("d")
     ask(here)
     here.graph.is_away = True
     here.online.held[CUSTOMER] = [viewed("a")]
+    here.online.states[CUSTOMER] = 1
     told = ask(here)
     assert (told["level"], told["degraded"]) == ("session", True)
     assert listed(told) == ["c", "b", "a"]
@@ -206,7 +205,7 @@ def test_what_the_graph_told_is_held_for_the_next_answer() -> None:
     here = personal()
     ask(here)
     assert here.online.held[CUSTOMER] == [viewed("a")]
-    ask(here)
+    ask(here, "user_id=u-1&limit=3")
     limits = [kwargs["limit"] for query, _, kwargs in here.graph.asked if query is people.look_up]
     assert limits == [1000, 0]
 
