@@ -4,6 +4,7 @@ from flask import Flask
 from flask_openapi3.openapi import OpenAPI
 
 from backend import (
+    audience,
     auth,
     campaigns,
     click_through,
@@ -36,6 +37,7 @@ KEYED = (
     promotions.bp,
     recommendations.bp,
     similar.bp,
+    audience.bp,
     popular.bp,
     intent.bp,
     campaigns.bp,

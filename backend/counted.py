@@ -1,10 +1,10 @@
 """What is popular by the graph's own count, for shops that have no model yet."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from backend.breaker import GraphPort
-from graph import items
+from graph import items, trends
 from graph.errors import GraphUnavailable
 
 _KEPT_MS = 5_000
@@ -21,17 +21,44 @@ class PopularCount:
         self._graph = graph
         self._now_ms = now_ms
         self._window_ms = window_ms
-        self._kept: dict[str | None, tuple[int, Scored]] = {}
+        self._kept: dict[Hashable, tuple[int, Scored]] = {}
         self._lock = threading.Lock()
 
-    def top(self, category: str | None) -> tuple[Scored, bool]:
-        """The most popular items, best first, and whether the graph was away."""
+    def top(self, category: str | None, *, window_ms: int | None = None) -> tuple[Scored, bool]:
+        """
+        The most popular items, best first, and whether the graph was away.
+
+        Args:
+            window_ms: count this far back and no further; ``None``: as far as configured, and all
+                of the past where nothing happened since.
+        """
         now = self._now_ms()
-        kept = self._kept.get(category)
+        windows = (now - self._window_ms, 0) if window_ms is None else (now - window_ms,)
+        return self._found(("popular", category, window_ms), lambda: self._count(category, windows))
+
+    def trending(
+        self, category: str | None, *, window_ms: int, old_ms: int | None
+    ) -> tuple[Scored, bool]:
+        """
+        The items that have risen most, best first, and whether the graph was away.
+
+        Args:
+            old_ms: the time of the newest imported history: the window ends there where nothing
+                has happened since.
+        """
+        ends = [self._now_ms(), *([] if old_ms is None else [old_ms + 1])]
+        return self._found(
+            ("trending", category, window_ms),
+            lambda: self._risen(category, window_ms, ends),
+        )
+
+    def _found(self, key: Hashable, count: Callable[[], Scored]) -> tuple[Scored, bool]:
+        now = self._now_ms()
+        kept = self._kept.get(key)
         if kept is not None and now - kept[0] < _KEPT_MS:
             return kept[1], False
         try:
-            counted = self._count(category, now)
+            counted = count()
         except GraphUnavailable:
             return (kept[1] if kept else []), True
         if not counted:  # a shop that has just opened does not wait for its first list
@@ -39,12 +66,25 @@ class PopularCount:
         with self._lock:
             if len(self._kept) >= _MOST_CATEGORIES:
                 self._kept.clear()
-            self._kept[category] = (now, counted)
+            self._kept[key] = (now, counted)
         return counted, False
 
-    def _count(self, category: str | None, now: int) -> Scored:
+    def _risen(self, category: str | None, window_ms: int, ends: Sequence[int]) -> Scored:
+        for until in ends:
+            risen: Sequence[tuple[str, float]] = self._graph.read(
+                trends.trending,
+                until_ms=until,
+                window_ms=window_ms,
+                limit=_DEPTH,
+                category=category,
+            )
+            if risen:
+                return list(risen)
+        return []
+
+    def _count(self, category: str | None, windows: Sequence[int]) -> Scored:
         # Imported history may be years old: where the window is empty, all of the past counts.
-        for since in (now - self._window_ms, 0):
+        for since in windows:
             counted: Sequence[tuple[str, float]] = self._graph.read(
                 items.popular, since_ms=since, limit=_DEPTH, category=category
             )

@@ -106,7 +106,7 @@ def get_coupon_targets(query: TargetsAsked) -> Response:
         shown_at_ms=clock_ms(),
         slot=loaded.slot if loaded else None,
     )
-    reach = replace(reach, candidates=_willing(reach.candidates))
+    reach = replace(reach, candidates=willing(reach.candidates))
     free = [one for one in reach.candidates if not is_held_out(reach.campaign, one.user_id)]
     ranked = rank(free, reach.coupon_items, loaded, now_ms=now)
     selected = ranked[: most_people(reach.campaign)]
@@ -137,7 +137,7 @@ def read_reach(
     )
 
 
-def _willing(candidates: Sequence[Candidate]) -> list[Candidate]:
+def willing(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Without those who denied it a moment ago, which the graph may not know yet."""
     people = [one.user_id for one in candidates]
     denied = {
@@ -177,7 +177,7 @@ def _body(
 def _rows(targets: list[Target], cost_minor: int | None) -> list[dict[str, Any]]:
     rows = []
     for place, target in enumerate(targets, start=1):
-        user_id = _revealed(target.candidate)
+        user_id = revealed(target.candidate)
         if user_id is None:
             continue
         rows.append(
@@ -195,7 +195,7 @@ def _rows(targets: list[Target], cost_minor: int | None) -> list[dict[str, Any]]
     return rows
 
 
-def _revealed(candidate: Candidate) -> str | None:
+def revealed(candidate: Candidate) -> str | None:
     """The shop's own id; nothing when it was sealed with a key that we do not have."""
     if candidate.ref is None:
         return None

@@ -37,6 +37,7 @@ FAILURES = {
     "403": "the key may not do this, or the page's origin is not listed",
     "404": "nothing has that id",
     "409": "it exists, or stands in the way of another",
+    "410": "it was there, and has expired",
     "413": "too large",
     "422": "well formed, but not valid",
     "429": "the key has sent enough for now; Retry-After says when to come again",

@@ -85,16 +85,18 @@ class Glance:
     A person at first sight, by Valkey alone.
 
     Attributes:
-        recent: ``None`` while Valkey is away.
+        recent: ``None`` while Valkey is away, and of whoever has no id.
+        told_stamp: how far the shop has come, for whoever has no id.
     """
 
     user_id: UserId
     recent: Recent | None
+    told_stamp: Stamp | None = None
 
     @property
     def stamp(self) -> Stamp | None:
         """How far the shop has come, if that is known."""
-        return self.recent.stamp if self.recent else None
+        return self.recent.stamp if self.recent else self.told_stamp
 
     @property
     def is_stranger(self) -> bool:

@@ -1,6 +1,4 @@
-"""What everybody likes."""
-
-from typing import Annotated
+"""What everybody likes, and what they have begun to like."""
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -11,41 +9,55 @@ from backend import ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
 from backend.kept import key_of
-from backend.parsing import Limit, Taken, parsed
-from backend.ranking import Wish
-from backend.recommendations import RecommendationsOut, envelope, kept_or_made
+from backend.lists import ListOut, envelope, kept_or_made
+from backend.parsing import parsed
+from backend.questions import ListAsked
+from backend.ranking import Served
 from backend.wiring import models, parts
-from workers.intake.schema import KnownId, Text
 
 bp = APIBlueprint("popular", __name__, abp_tags=[Tag(name="Answers")], abp_security=[{"key": []}])
 
+HOUR_MS = 3_600_000
 
-class PopularAsked(Taken):
-    """How many, and of which category."""
 
-    limit: Limit = 10
-    category: Text | None = Field(default=None, description="only items of this category")
-    exclude: Annotated[list[KnownId], Field(max_length=1000)] = Field(
-        default_factory=list, description="items to leave out; may be repeated"
+class PopularAsked(ListAsked):
+    """How many, of what, and of which time."""
+
+    window_hours: int | None = Field(
+        default=None, ge=1, le=24 * 90, description="count the events of the last so many hours"
+    )
+    trending: bool = Field(
+        default=False,
+        description="what has risen most against the four windows before; a day if none is said",
     )
 
 
-@bp.get("/v1/popular-items", responses={200: RecommendationsOut})
+class PopularOut(ListOut):
+    """What is popular, in a category where one was asked for."""
+
+    category: str | None
+
+
+@bp.get("/v1/popular-items", responses={200: PopularOut})
 @requires(Scope.SERVER)
 @parsed
 def get_popular_items(query: PopularAsked) -> Response:
-    """The items that people like most at present."""
-    loaded = models().current()
-    stamp = parts().shelf.stamp()
-    wish = Wish(
-        limit=query.limit,
-        exclude=frozenset(query.exclude),
-        category=query.category,
-        stamp=stamp,
-    )
-    served = kept_or_made(
-        key_of(("popular", wish), None, loaded, stamp), lambda: ranking.popular(loaded, wish)
-    )
-    return json_answer(
-        {"category": query.category, **envelope(served, loaded.version if loaded else None)}
-    )
+    """The items that people like most at present, or that have risen most.
+
+    Without a window the live model's own count answers, halved every 30 days; with one, the events
+    of the graph, counted at most five seconds ago.
+    """
+    loaded, stamp = models().current(), parts().shelf.stamp()
+    wish = query.wish(stamp)
+
+    def make() -> Served:
+        if query.trending:
+            return ranking.trending(loaded, wish, window_ms=HOUR_MS * (query.window_hours or 24))
+        if query.window_hours is not None:
+            return ranking.popular_since(wish, window_ms=HOUR_MS * query.window_hours)
+        return ranking.popular(loaded, wish)
+
+    is_counted = query.trending or query.window_hours is not None
+    key = None if is_counted else key_of(("popular", wish), None, loaded, stamp)
+    served = kept_or_made(key, wish, loaded, make)
+    return json_answer({"category": query.category, **envelope(served, wish, loaded)})

@@ -2,21 +2,24 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 import orjson
 
+from backend.arranging import arrange
 from backend.metrics import metrics
 from backend.people import Shopper, reference_ms
-from backend.serving import Columns, Loaded, ids
-from backend.wiring import parts
-from graph.domain.ids import ItemId, UserId
+from backend.serving import Columns, Loaded
+from backend.wiring import graph, parts
+from backend.wishes import DEPTH, Scored, Wish
+from graph import recommendations, trends
+from graph.domain.ids import ItemId
 from graph.errors import GraphUnavailable
 from graph.recommendations import Reason
-from workers.intake.changes import Stamp
 
-Scored = list[tuple[str, float]]
+Ranked = list[tuple[str, float]]
 
 _SPARE = 20
 _TRIES = 4
@@ -28,27 +31,10 @@ class Level(StrEnum):
     PERSONAL = "personal"
     SESSION = "session"
     SIMILAR = "similar"
+    ALSO_BOUGHT = "also_bought"
     POPULAR = "popular"
+    TRENDING = "trending"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """
-    What a list must be like.
-
-    Attributes:
-        exclude: items that must not be in it.
-        category: only items of this one, if it is said.
-        user_id: for whom reasons are looked up, if for anybody.
-        stamp: how far the shop had come when it was asked.
-    """
-
-    limit: int
-    exclude: frozenset[str] = frozenset()
-    category: str | None = None
-    user_id: UserId | None = None
-    stamp: Stamp | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +43,22 @@ class Served:
     A list, and how it came about.
 
     Attributes:
-        rendered: the places as JSON, once they have been written out.
+        items: all that was ranked, of which the first places are shown.
+        rendered: the shown places as JSON, once they have been written out.
+        page: where the rest is kept, once it is.
     """
 
     level: Level
-    items: list[tuple[ItemId, float]] = field(default_factory=list)
+    items: Scored = field(default_factory=list)
     reasons: dict[ItemId, Reason] = field(default_factory=dict)
     is_degraded: bool = False
     rendered: orjson.Fragment | None = None
+    page: str | None = None
 
 
 def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     """The best list for a person: their own, else of the session, else what strangers get."""
+    wish = _without_done(wish, shopper)
     if loaded is not None and shopper.history and shopper.vector is not None:
         served = _from_model(loaded, _personal(shopper, loaded), wish, Level.PERSONAL)
     elif loaded is not None and any(
@@ -78,21 +68,47 @@ def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     else:
         served = Served(level=Level.NONE)
     if loaded is not None and not served.items:
-        served = _from_model(loaded, loaded.model.newcomers(wish.category), wish, Level.POPULAR)
+        scores = loaded.model.newcomers(_category(loaded, wish))
+        served = _from_model(loaded, scores, wish, Level.POPULAR)
     if not served.items:
         served = popular(loaded, wish)
-    return _marked(served, shopper.is_degraded)
+    return explained(_marked(served, shopper.is_degraded), wish)
 
 
 def popular(loaded: Loaded | None, wish: Wish) -> Served:
     """What everybody likes; from the graph's own counts while there is no model."""
     served = Served(level=Level.NONE)
     if loaded is not None:
-        served = _from_model(loaded, loaded.model.popular(wish.category), wish, Level.POPULAR)
+        scores = loaded.model.popular(_category(loaded, wish))
+        served = _from_model(loaded, scores, wish, Level.POPULAR)
     if not served.items:
-        counted, is_away = parts().counted.top(wish.category)
-        served = _marked(pick(lambda depth: counted[:depth], wish, Level.POPULAR), is_away)
+        served = popular_since(wish)
     return served
+
+
+def popular_since(wish: Wish, *, window_ms: int | None = None) -> Served:
+    """What everybody likes by the graph's count of the last time."""
+    counted, is_away = parts().counted.top(wish.category, window_ms=window_ms)
+    return _marked(pick(lambda depth: counted[:depth], wish, Level.POPULAR), is_away)
+
+
+def trending(loaded: Loaded | None, wish: Wish, *, window_ms: int) -> Served:
+    """What has risen most; popular where nothing has."""
+    as_of_ms = loaded.model.as_of_ms if loaded else None
+    risen, is_away = parts().counted.trending(wish.category, window_ms=window_ms, old_ms=as_of_ms)
+    served = pick(lambda depth: risen[:depth], wish, Level.TRENDING)
+    return _marked(served if served.items else popular(loaded, wish), is_away)
+
+
+def also_bought(loaded: Loaded | None, item_id: ItemId, wish: Wish, *, within_ms: int) -> Served:
+    """What was bought with an item; similar ones where nobody did."""
+    try:
+        found: Ranked = [*graph().read(trends.also_bought, item_id, within_ms=within_ms, limit=500)]
+        is_away = False
+    except GraphUnavailable:
+        found, is_away = [], True
+    served = pick(lambda depth: found[:depth], wish, Level.ALSO_BOUGHT)
+    return _marked(served if served.items else similar(loaded, item_id, wish), is_away)
 
 
 def similar(loaded: Loaded | None, item_id: ItemId, wish: Wish) -> Served:
@@ -105,29 +121,59 @@ def similar(loaded: Loaded | None, item_id: ItemId, wish: Wish) -> Served:
     return popular(loaded, wish)
 
 
-def pick(ranked: Callable[[int], Scored], wish: Wish, level: Level) -> Served:
+def pick(ranked: Callable[[int], Ranked], wish: Wish, level: Level) -> Served:
     """
-    The first items of a ranking that may be shown.
+    The first items of a ranking that may be shown, in the order that the shop wants.
 
     The ranking is asked deeper, a few times, where many of its best must not be shown; the last
-    word on every item is the graph's, in the very moment of the answer.
+    word on every item is the shop's, in the very moment of the answer.
     """
-    depth = wish.limit + _SPARE + len(wish.exclude)
+    depth = DEPTH + _SPARE + len(wish.exclude)
     for _ in range(_TRIES):
         scored = ranked(depth)
-        candidates = _usable(scored, wish)
-        served = _shown(candidates, wish, level)
-        if len(served.items) >= wish.limit or len(scored) < depth:
+        served = _shown(_usable(scored, wish), wish, level)
+        if len(served.items) >= DEPTH or len(scored) < depth:
             break
         depth *= 4
     return served
 
 
+def explained(served: Served, wish: Wish) -> Served:
+    """With the person's own paths to the items that are shown."""
+    shown = [item_id for item_id, _ in served.items[: wish.limit]]
+    if wish.user_id is None or not shown:
+        return served
+    try:
+        found = graph().read(recommendations.reasons, wish.user_id, shown)
+    except GraphUnavailable:
+        return replace(served, is_degraded=True)
+    return replace(served, reasons=found)
+
+
+def _without_done(wish: Wish, shopper: Shopper) -> Wish:
+    done = {event.item_id for event in shopper.history if event.type in wish.done}
+    return replace(wish, exclude=wish.exclude | done) if done else wish
+
+
 def _from_model(loaded: Loaded, scores: object, wish: Wish, level: Level) -> Served:
     barred = wish.exclude | (parts().shelf.barred(wish.stamp) & loaded.known_items)
-    if wish.category is not None and level is not Level.POPULAR:
-        barred |= loaded.outside(wish.category)
-    return pick(lambda depth: loaded.model.top(scores, depth, barred), wish, level)
+    among = _among(loaded, wish)
+    return pick(lambda depth: loaded.model.top(scores, depth, barred, among), wish, level)
+
+
+def _category(loaded: Loaded, wish: Wish) -> str | None:
+    """The one category asked for, where the model itself must say what is in it."""
+    return wish.category if _among(loaded, wish) is None else None
+
+
+def _among(loaded: Loaded, wish: Wish) -> Any:
+    """The items that come into question, as the model wants them; ``None``: all of them."""
+    if wish.candidates:
+        return loaded.model.only(wish.candidates)
+    if wish.only.is_open:
+        return None
+    fitting = parts().shelf.fitting(wish.only, wish.stamp)
+    return None if fitting is None else loaded.mask(fitting)
 
 
 def _personal(shopper: Shopper, loaded: Loaded) -> object:
@@ -142,42 +188,39 @@ def _session(shopper: Shopper, loaded: Loaded) -> object:
     return loaded.model.session(Columns.of(shopper.history), reference_ms(loaded, shopper.history))
 
 
-def _usable(scored: Scored, wish: Wish) -> Scored:
-    seen: set[str] = set()
+def _usable(scored: Ranked, wish: Wish) -> Scored:
+    """Each item once, with a finite score; then what is wanted without one."""
+    wanted, barred = set(wish.candidates), set(wish.exclude)
     usable: Scored = []
     for item_id, score in scored:
         if not math.isfinite(score):
             metrics().dropped_items.inc()
-        elif item_id not in seen and item_id not in wish.exclude:
-            seen.add(item_id)
-            usable.append((item_id, float(score)))
-    return usable
+        elif item_id not in barred and (not wanted or item_id in wanted):
+            barred.add(item_id)
+            usable.append((ItemId(item_id), float(score)))
+    unscored = dict.fromkeys([*wish.candidates, *(pin.item_id for pin in wish.pins)])
+    return usable + [(item_id, None) for item_id in unscored if item_id not in barred]
 
 
 def _shown(candidates: Scored, wish: Wish, level: Level) -> Served:
-    shelf = parts().shelf
+    shelf, wanted = parts().shelf, [item_id for item_id, _ in candidates]
     is_degraded = False
     try:
-        seen = shelf.look(
-            ids(candidates),
-            limit=wish.limit,
-            user_id=wish.user_id,
-            category=wish.category,
-            stamp=wish.stamp,
-        )
+        seen = shelf.look(wanted, limit=len(wanted), only=wish.only, stamp=wish.stamp)
     except GraphUnavailable:
-        seen = shelf.from_memory(ids(candidates), limit=wish.limit)
+        seen = shelf.from_memory(wanted, limit=len(wanted), only=wish.only)
         is_degraded = True
-    scores = dict(candidates)
-    return Served(
-        level=level if seen.allowed else Level.NONE,
-        items=[(item_id, scores[item_id]) for item_id in seen.allowed],
-        reasons=seen.reasons,
-        is_degraded=is_degraded,
-    )
+    allowed = set(seen.allowed)
+    pins = tuple(pin for pin in wish.pins if pin.item_id in allowed)
+    sent = {*wish.candidates}
+    ranked = [
+        (item_id, score)
+        for item_id, score in candidates
+        if item_id in allowed and (score is not None or item_id in sent)
+    ]
+    items = arrange(ranked, seen.rows, replace(wish, pins=pins))[:DEPTH]
+    return Served(level=level if items else Level.NONE, items=items, is_degraded=is_degraded)
 
 
 def _marked(served: Served, is_degraded: bool) -> Served:
-    if not is_degraded or served.is_degraded:
-        return served
-    return Served(level=served.level, items=served.items, reasons=served.reasons, is_degraded=True)
+    return replace(served, is_degraded=True) if is_degraded else served

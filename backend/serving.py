@@ -85,11 +85,18 @@ class ServingModel(Protocol):
         """The nearest items, best first; empty for an item it does not know."""
         ...
 
-    def top(
-        self, scores: Any, limit: int, exclude: Collection[str] = ()
-    ) -> list[tuple[str, float]]:
-        """The best items with finite scores: score descending, then item id."""
+    def only(self, item_ids: Collection[str]) -> Any:
+        """These items, in the form that ``top`` takes; those it does not know are left out."""
         ...
+
+    def top(
+        self, scores: Any, limit: int, exclude: Collection[str] = (), among: Any = None
+    ) -> list[tuple[str, float]]:
+        """The best items (of ``among``) with finite scores: score descending, then item id."""
+        ...
+
+
+_MOST_MASKS = 50
 
 
 class ModelUnusable(Exception):
@@ -108,31 +115,17 @@ class Loaded:
     version: ModelVersion
     slot: Slot
     known_items: frozenset[str]
-    _outside: dict[str, frozenset[str]] = field(default_factory=dict, compare=False)
+    _masks: dict[frozenset[str], Any] = field(default_factory=dict, compare=False)
 
-    def outside(self, category: str) -> frozenset[str]:
-        """The known items that are neither of a category nor of one below it."""
-        found = self._outside.get(category)
+    def mask(self, item_ids: frozenset[str]) -> Any:
+        """These items as the model wants them; the same few sets are asked for again and again."""
+        found = self._masks.get(item_ids)
         if found is None:
-            found = self._find_outside(category)
-            if len(self._outside) >= 50:
-                self._outside.clear()
-            self._outside[category] = found
+            found = self.model.only(item_ids)
+            if len(self._masks) >= _MOST_MASKS:
+                self._masks.clear()
+            self._masks[item_ids] = found
         return found
-
-    def _find_outside(self, category: str) -> frozenset[str]:
-        below = (f"{category}/", f"{category} > ")
-        inside = {
-            place
-            for place, name in enumerate(self.model.categories)
-            if name == category or name.startswith(below)
-        }
-        places = self.model.category_of.tolist()
-        return frozenset(
-            item_id
-            for item_id, place in zip(self.model.item_ids, places, strict=True)
-            if place not in inside
-        )
 
 
 def ids(pairs: Iterable[tuple[str, float]]) -> list[ItemId]:

@@ -1,18 +1,17 @@
 """Which items may be shown: known in memory, kept in step with what the shop changes."""
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from backend.breaker import GraphPort
 from backend.shelf_memory import ShelfMemory
-from graph import recommendations
-from graph.domain.ids import ItemId, UserId
+from backend.wishes import OPEN, Filter
+from graph.domain.ids import ItemId
 from graph.errors import GraphUnavailable
-from graph.recommendations import Reason
 from graph.shelf import ABSENT, OnShelf, on_shelf
 from workers.intake.changes import Stamp
 from workers.intake.errors import StreamUnavailable
@@ -20,6 +19,7 @@ from workers.intake.errors import StreamUnavailable
 log = structlog.get_logger(__name__)
 
 _CHUNK = 20_000
+_MOST_FILTERS = 50
 _READ_AGAIN_MS = 600_000
 """Everything is read anew this often, for what was changed in the graph by hand."""
 
@@ -55,11 +55,11 @@ class Seen:
 
     Attributes:
         allowed: the first items of it that may be shown now, in order.
-        reasons: why the person gets them, by their own edges.
+        rows: what is known of them.
     """
 
     allowed: list[ItemId]
-    reasons: dict[ItemId, Reason] = field(default_factory=dict)
+    rows: Mapping[ItemId, OnShelf]
 
 
 class Shelf:
@@ -79,6 +79,7 @@ class Shelf:
         self._stamp: Stamp | None = None
         self._unread: Collection[ItemId] = ()
         self._read_at_ms = 0
+        self._fitting: dict[Hashable, frozenset[ItemId]] = {}
         self._updating = threading.Lock()
 
     @property
@@ -132,34 +133,47 @@ class Shelf:
         item_ids: Sequence[ItemId],
         *,
         limit: int,
-        user_id: UserId | None = None,
-        category: str | None = None,
+        only: Filter = OPEN,
         stamp: Stamp | None = None,
     ) -> Seen:
         """
-        The first ``limit`` of a list that may be shown, with the person's reasons.
+        The first ``limit`` of a list that may be shown and fit.
 
         Raises:
             GraphUnavailable: the graph had to be asked and cannot be; ``from_memory`` can.
         """
         if not item_ids:
-            return Seen([])
+            return Seen([], {})
         rows = self._words(item_ids, stamp or self.stamp())
-        now = self._now_ms()
+        now, is_open = self._now_ms(), only.is_open
         allowed = [
             item_id
             for item_id in item_ids
-            if (row := rows.get(item_id, ABSENT)).is_shown(now)
-            and (category is None or row.is_within(category))
-        ][:limit]
-        if user_id is None or not allowed:
-            return Seen(allowed)
-        return Seen(allowed, self._graph.read(recommendations.reasons, user_id, allowed))
+            if (row := rows.get(item_id, ABSENT)).is_shown(now) and (is_open or only.fits(row))
+        ]
+        return Seen(allowed[:limit], rows)
 
-    def from_memory(self, item_ids: Sequence[ItemId], *, limit: int) -> Seen:
-        """The same by the last word known, without reasons; doubtful items are left out."""
-        barred = self.hidden.union(self._unread)
-        return Seen([item_id for item_id in item_ids if item_id not in barred][:limit])
+    def from_memory(self, item_ids: Sequence[ItemId], *, limit: int, only: Filter = OPEN) -> Seen:
+        """The same by the last word known; doubtful items are left out."""
+        rows, barred = self._memory.rows, self.hidden.union(self._unread)
+        allowed = [
+            item_id
+            for item_id in item_ids
+            if item_id not in barred and (only.is_open or only.fits(rows.get(item_id, ABSENT)))
+        ]
+        return Seen(allowed[:limit], rows)
+
+    def fitting(self, only: Filter, stamp: Stamp | None) -> frozenset[ItemId] | None:
+        """All items of the memory that fit; ``None`` where it is behind that stamp."""
+        key = only, stamp.epoch if stamp else None, stamp.version if stamp else None
+        found = self._fitting.get(key)
+        if found is None and stamp is not None and self._is_at(stamp):
+            rows = self._memory.rows.copy()
+            found = frozenset(item_id for item_id, row in rows.items() if only.fits(row))
+            if len(self._fitting) >= _MOST_FILTERS:
+                self._fitting.clear()
+            self._fitting[key] = found
+        return found
 
     def begin(self, item_ids: Iterable[ItemId]) -> None:
         """Say that items are about to change; raises ``StreamUnavailable``, and they must not."""

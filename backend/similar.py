@@ -1,6 +1,4 @@
-"""What is like an item."""
-
-from typing import Annotated
+"""What is like an item, and what is bought with it."""
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -11,33 +9,37 @@ from backend import ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
 from backend.kept import key_of
-from backend.parsing import Limit, Taken, parsed
-from backend.ranking import Wish
-from backend.recommendations import RecommendationsOut, envelope, kept_or_made
+from backend.lists import ListOut, envelope, kept_or_made
+from backend.parsing import parsed
+from backend.questions import ListAsked
 from backend.wiring import models, parts
 from graph.domain.ids import ItemId
 from workers.intake.schema import KnownId
 
 bp = APIBlueprint("similar", __name__, abp_tags=[Tag(name="Answers")], abp_security=[{"key": []}])
 
+DAY_MS = 86_400_000
 
-class SimilarAsked(Taken):
+
+class SimilarAsked(ListAsked):
     """To which item, and how many."""
 
     item_id: KnownId
-    limit: Limit = 10
-    exclude: Annotated[list[KnownId], Field(max_length=1000)] = Field(
-        default_factory=list, description="items to leave out; may be repeated"
-    )
 
 
-class SimilarOut(RecommendationsOut):
-    """The nearest items."""
+class AlsoBoughtAsked(SimilarAsked):
+    """With which item, and how near in time."""
+
+    within_days: int = Field(default=1, ge=0, le=90, description="between the two purchases")
+
+
+class OfItemOut(ListOut):
+    """Items that go with one."""
 
     item_id: str
 
 
-@bp.get("/v1/similar-items", responses={200: SimilarOut})
+@bp.get("/v1/similar-items", responses={200: OfItemOut})
 @requires(Scope.SERVER)
 @parsed
 def get_similar_items(query: SimilarAsked) -> Response:
@@ -46,14 +48,35 @@ def get_similar_items(query: SimilarAsked) -> Response:
     The score is a cosine, from -1 to 1. For an item the model does not know, the level is
     ``popular``.
     """
-    loaded = models().current()
-    stamp = parts().shelf.stamp()
+    loaded, stamp = models().current(), parts().shelf.stamp()
     item_id = ItemId(query.item_id)
-    wish = Wish(limit=query.limit, exclude=frozenset([*query.exclude, item_id]), stamp=stamp)
+    wish = query.wish(stamp, exclude=[item_id])
     served = kept_or_made(
         key_of(("similar", item_id, wish), None, loaded, stamp),
+        wish,
+        loaded,
         lambda: ranking.similar(loaded, item_id, wish),
     )
-    return json_answer(
-        {"item_id": query.item_id, **envelope(served, loaded.version if loaded else None)}
+    return json_answer({"item_id": query.item_id, **envelope(served, wish, loaded)})
+
+
+@bp.get("/v1/also-bought-items", responses={200: OfItemOut})
+@requires(Scope.SERVER)
+@parsed
+def get_also_bought_items(query: AlsoBoughtAsked) -> Response:
+    """What the buyers of an item bought at about the same time.
+
+    The score is a cosine of purchases, from 0 to 1. Where fewer than two people bought anything
+    beside it, similar items answer, under the level ``similar``.
+    """
+    loaded, stamp = models().current(), parts().shelf.stamp()
+    item_id = ItemId(query.item_id)
+    wish = query.wish(stamp, exclude=[item_id])
+    within_ms = query.within_days * DAY_MS
+    served = kept_or_made(
+        key_of(("also bought", item_id, within_ms, wish), None, loaded, stamp),
+        wish,
+        loaded,
+        lambda: ranking.also_bought(loaded, item_id, wish, within_ms=within_ms),
     )
+    return json_answer({"item_id": query.item_id, **envelope(served, wish, loaded)})

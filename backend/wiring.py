@@ -19,6 +19,7 @@ from graph.domain.ids import UserId
 from graph.events import PastEvent
 from workers.intake.deadletters import DeadLetters
 from workers.intake.online import Recent
+from workers.intake.pages import Listed
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.replay import Replay
 from workers.intake.rows import Caller, RowResult
@@ -67,6 +68,18 @@ class RecentEvents(Protocol):
         ...
 
 
+class KeptPages(Protocol):
+    """Where the rest of a list waits; raises ``StreamUnavailable``."""
+
+    def keep(self, listed: Listed) -> str:
+        """Keep a list and give its name."""
+        ...
+
+    def find(self, name: str) -> Listed | None:
+        """The list, if it is still kept."""
+        ...
+
+
 class TrainingJobs(Protocol):
     """The door to the workers."""
 
@@ -102,6 +115,7 @@ class Parts:
     counted: PopularCount
     acquaintances: Acquaintances
     kept: Kept[Any]
+    pages: KeptPages
     keys: Keys
     settings: WebSettings
     clock_ms: Callable[[], int] = now_ms

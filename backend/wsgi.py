@@ -32,6 +32,7 @@ from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.intake import Intake
 from workers.intake.online import OnlineState
+from workers.intake.pages import Pages
 from workers.intake.replay import Replay
 from workers.intake.settings import IntakeSettings
 from workers.jobs import Jobs
@@ -98,6 +99,7 @@ def build(graph: Graph | None = None) -> Flask:
         shelf=shelf,
         acquaintances=acquaintances,
         kept=Kept(now_ms=now_ms),
+        pages=Pages(intake.redis_url),
         counted=PopularCount(port, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
         keys=keys,
         settings=settings,

@@ -16,12 +16,16 @@ class OnShelf(NamedTuple):
         is_away: hidden or removed.
         available_from, available_until: milliseconds UTC; ``None`` is no limit.
         categories: paths that it is filed under, the main one first.
+        attributes: JSON text of an object.
     """
 
     is_away: bool
     available_from: int | None = None
     available_until: int | None = None
     categories: tuple[str, ...] = ()
+    brand: str | None = None
+    price_minor: int | None = None
+    attributes: str | None = None
 
     def is_shown(self, now_ms: int) -> bool:
         """Whether it may be shown at a moment."""
@@ -53,11 +57,12 @@ def on_shelf(tx: ManagedTransaction, item_ids: Sequence[ItemId]) -> dict[ItemId,
             RETURN collect(c.path) AS categories
         }
         RETURN id, coalesce(i.is_hidden, false) OR i.is_deleted IS NOT NULL AS is_away,
-               i.available_from, i.available_until, categories
+               i.available_from, i.available_until, categories,
+               head([(i)-[:OF_BRAND]->(b:Brand) | b.name]) AS brand, i.price_minor, i.attributes
         """,
         ids=list(item_ids),
     )
     return {
-        ItemId(id_): OnShelf(is_away, begins, ends, tuple(categories))
-        for id_, is_away, begins, ends, categories in (row.values() for row in rows)
+        ItemId(id_): OnShelf(is_away, begins, ends, tuple(categories), *rest)
+        for id_, is_away, begins, ends, categories, *rest in (row.values() for row in rows)
     }

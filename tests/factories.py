@@ -32,6 +32,7 @@ from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.errors import QuotaExceeded, StreamUnavailable
 from workers.intake.online import Recent
+from workers.intake.pages import Listed
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.replay import Replay
 from workers.intake.rows import Caller, RowResult
@@ -159,14 +160,22 @@ class FakeModel:
         """What was said to be near."""
         return self.near.get(item_id, [])[:limit]
 
+    def only(self, item_ids: Collection[str]) -> frozenset[str]:
+        """These items."""
+        return frozenset(item_ids)
+
     def top(
-        self, scores: Sequence[float], limit: int, exclude: Collection[str] = ()
+        self,
+        scores: Sequence[float],
+        limit: int,
+        exclude: Collection[str] = (),
+        among: Collection[str] | None = None,
     ) -> list[tuple[str, float]]:
         """Best first; what is not finite is left to the caller, as a broken model would."""
         pairs = [
             (item, score)
             for item, score in zip(self.scores, scores, strict=True)
-            if item not in exclude
+            if item not in exclude and (among is None or item in among)
         ]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
@@ -297,6 +306,26 @@ class FakeOnline:
 
 
 @dataclass
+class FakePages:
+    """Lists by name; away with the rest of Valkey."""
+
+    changes: FakeChanges
+    held: dict[str, Listed] = field(default_factory=dict)
+
+    def keep(self, listed: Listed) -> str:
+        """Keep a list."""
+        self.changes.stamp()
+        name = f"{len(self.held):032x}"
+        self.held[name] = listed
+        return name
+
+    def find(self, name: str) -> Listed | None:
+        """The list."""
+        self.changes.stamp()
+        return self.held.get(name)
+
+
+@dataclass
 class FakeJobs:
     """Remembers what was asked for."""
 
@@ -323,6 +352,7 @@ class World:
     shelf: Shelf
     versions: dict[str, ServingModel]
     changes: FakeChanges
+    pages: FakePages
 
     @property
     def client(self) -> FlaskClient:
@@ -423,6 +453,7 @@ def world(
         return versions[version]
 
     changes = FakeChanges()
+    pages = FakePages(changes)
     stream, online, jobs = FakeStream(), FakeOnline(changes), FakeJobs()
     shelf, acquaintances = Shelf(graph, changes, now_ms=lambda: NOW_MS), Acquaintances()
     live = LiveModel(graph, load, shelf, acquaintances)
@@ -440,6 +471,7 @@ def world(
             shelf=shelf,
             acquaintances=acquaintances,
             kept=Kept(now_ms=lambda: NOW_MS),
+            pages=pages,
             counted=PopularCount(graph, now_ms=lambda: NOW_MS, window_ms=30 * 86_400_000),
             keys=Keys.parse(KEYS, origins=ORIGIN),
             settings=web_settings(**settings),
@@ -449,4 +481,4 @@ def world(
     )
     if model is not None:
         live.refresh()
-    return World(app, graph, stream, online, jobs, live, shelf, versions, changes)
+    return World(app, graph, stream, online, jobs, live, shelf, versions, changes, pages)

@@ -189,15 +189,29 @@ class ServingModel:
         cosine = (self.direction @ self.direction[row]).astype(np.float64) / 2
         return self.top(np.where(self.is_listed, cosine, np.nan), limit, exclude=(item_id,))
 
+    def only(self, item_ids: Collection[str]) -> NDArray[np.bool_]:
+        """(V,) whether each item is one of these; those that are not known are left out."""
+        found = np.zeros(len(self.item_ids), bool)
+        found[[self.index[item_id] for item_id in item_ids if item_id in self.index]] = True
+        return found
+
     def top(
-        self, scores: NDArray[Any], limit: int, exclude: Collection[str] = ()
+        self,
+        scores: NDArray[Any],
+        limit: int,
+        exclude: Collection[str] = (),
+        among: NDArray[np.bool_] | None = None,
     ) -> list[tuple[str, float]]:
         """
         The best items, in a total order: score falling, then item id rising.
 
         Scores that are not finite are left out.
+
+        Args:
+            among: (V,) items that come into question, as ``only`` makes it; ``None``: all.
         """
-        values = np.where(np.isfinite(scores), scores, -np.inf)
+        wanted = np.isfinite(scores) if among is None else np.isfinite(scores) & among
+        values = np.where(wanted, scores, -np.inf)
         values[[self.index[item_id] for item_id in exclude if item_id in self.index]] = -np.inf
         if limit <= 0:
             return []

@@ -14,6 +14,8 @@ NEEDS = {
     ("GET", "/v1/recommendations"): Scope.SERVER,
     ("POST", "/v1/recommendations"): Scope.SERVER,
     ("GET", "/v1/similar-items"): Scope.SERVER,
+    ("GET", "/v1/also-bought-items"): Scope.SERVER,
+    ("GET", "/v1/audience"): Scope.SERVER,
     ("GET", "/v1/popular-items"): Scope.SERVER,
     ("POST", "/v1/intent"): Scope.SERVER,
     ("POST", "/v1/campaigns"): Scope.SERVER,

@@ -68,7 +68,11 @@ def test_the_document_describes_every_call() -> None:
     assert routes <= set(spec["paths"])
     asked = spec["paths"]["/v1/recommendations"]["get"]
     names = {one["name"] for one in asked["parameters"]}
-    assert {"user_id", "anonymous_id", "limit", "surface", "category", "exclude"} == names
+    assert names == {
+        *("user_id", "anonymous_id", "surface", "limit", "next", "min_score"),
+        *("category", "brand", "price_from", "price_to", "exclude", "exclude_behaviours"),
+        *("max_per_category", "max_per_brand"),
+    }
     assert asked["security"] == [{"key": []}]
     assert spec["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
     body = spec["paths"]["/v1/events"]["post"]["requestBody"]["content"]["application/json"]

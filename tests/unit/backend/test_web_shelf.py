@@ -3,6 +3,7 @@
 import pytest
 
 from backend.shelf import Shelf
+from backend.wishes import Filter
 from graph.domain.ids import ItemId
 from graph.errors import GraphUnavailable
 from graph.shelf import OnShelf, on_shelf
@@ -116,8 +117,8 @@ def test_a_category_is_the_one_that_the_shop_files_under_now() -> None:
     shop = Shop()
     shop.tells(a=OnShelf(False, categories=("x/y", "z")), b=OnShelf(False, categories=("xy",)))
     shop.changes.done([A, B])
-    assert shop.shown(A, B, category="x") == [A]
-    assert shop.shown(A, B, category="z") == [A]
+    assert shop.shown(A, B, only=Filter(categories=("x",))) == [A]
+    assert shop.shown(A, B, only=Filter(categories=("z",))) == [A]
 
 
 def test_changed_items_are_nobody_s_to_show_while_the_graph_is_away() -> None:

@@ -1,0 +1,160 @@
+"""What every kind of list looks like from outside."""
+
+import uuid
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
+
+from backend.answers import iso, to_json
+from backend.metrics import metrics
+from backend.ranking import Level, Served
+from backend.serving import Loaded
+from backend.wiring import clock_ms, parts
+from backend.wishes import Wish
+from graph.domain.ids import UserId
+from workers.intake.errors import StreamUnavailable
+from workers.intake.pages import Listed
+
+_REASONS = {
+    Level.PERSONAL: "for_you",
+    Level.SESSION: "recent_steps",
+    Level.SIMILAR: "similar",
+    Level.ALSO_BOUGHT: "also_bought",
+    Level.POPULAR: "popular",
+    Level.TRENDING: "trending",
+}
+
+
+class ReasonOut(BaseModel):
+    """Why an item is in the list, by edges that exist."""
+
+    code: str
+    path: list[str]
+
+
+class RecommendedOut(BaseModel):
+    """One place of the list; an item that the model does not know has no score."""
+
+    item_id: str
+    score: float | None
+    position: int
+    reason: ReasonOut
+
+
+class ListOut(BaseModel):
+    """A list, and where it came from."""
+
+    recommendation_id: str
+    model_version: str | None
+    experiment: None = None
+    level: Level
+    stale: bool
+    degraded: bool
+    items: list[RecommendedOut]
+    next: str | None
+    served_at: str
+
+
+def kept_or_made(
+    key: Hashable,
+    wish: Wish,
+    loaded: Loaded | None,
+    make: Callable[[], Served],
+    *,
+    owner: UserId | None = None,
+) -> Served:
+    """
+    The answer to a question, made only if nothing is held that is still true.
+
+    Args:
+        key: of ``key_of``; ``None`` neither looks nor keeps.
+        owner: whose list it is, where it turns out to be one of their own.
+    """
+    kept = parts().kept
+    served: Served | None = kept.get(key)
+    metrics().kept.labels("none" if key is None else "miss" if served is None else "hit").inc()
+    if served is not None:
+        return served
+    served = _with_rest_kept(make(), wish, loaded, owner)
+    if key is not None and not served.is_degraded:
+        places = places_of(served, wish.limit)
+        served = replace(served, rendered=orjson.Fragment(to_json(places)))
+        kept.put(key, served, until_ms=parts().shelf.border_ms)
+    return served
+
+
+def envelope(served: Served, wish: Wish, loaded: Loaded | None) -> dict[str, Any]:
+    """The part of an answer that every kind of list has."""
+    return whole(
+        served,
+        served.rendered or places_of(served, wish.limit),
+        version=loaded.version if loaded else None,
+        following=f"{served.page}.{wish.limit}.{wish.limit}" if served.page else None,
+    )
+
+
+def whole(
+    served: Served, places: object, *, version: str | None, following: str | None
+) -> dict[str, Any]:
+    """The same for given places of a list."""
+    metrics().levels.labels(served.level.value).inc()
+    if served.is_degraded:
+        metrics().degraded.inc()
+    return {
+        "recommendation_id": f"r-{uuid.uuid4().hex}",
+        "model_version": version,
+        "experiment": None,
+        "level": served.level.value,
+        "stale": False,
+        "degraded": served.is_degraded,
+        "items": places,
+        "next": following,
+        "served_at": iso(clock_ms()),
+    }
+
+
+def places_of(served: Served, limit: int, *, before: int = 0) -> list[dict[str, Any]]:
+    """
+    The first places of a list.
+
+    Args:
+        before: places on the pages before.
+    """
+    return [
+        _place(served, item_id, score, position)
+        for position, (item_id, score) in enumerate(served.items[:limit], before + 1)
+    ]
+
+
+def _place(served: Served, item_id: Any, score: float | None, position: int) -> dict[str, Any]:
+    reason = served.reasons.get(item_id)
+    return {
+        "item_id": item_id,
+        "score": score,
+        "position": position,
+        "reason": {
+            "code": reason.code if reason else _REASONS[served.level],
+            "path": list(reason.path) if reason else [],
+        },
+    }
+
+
+def _with_rest_kept(
+    served: Served, wish: Wish, loaded: Loaded | None, owner: UserId | None
+) -> Served:
+    """With the rest put aside for later pages; without Valkey there are none."""
+    if len(served.items) <= wish.limit:
+        return served
+    listed = Listed(
+        level=served.level.value,
+        model_version=loaded.version if loaded else None,
+        items=served.items,
+        user_id=owner if served.level in (Level.PERSONAL, Level.SESSION) else None,
+    )
+    try:
+        return replace(served, page=parts().pages.keep(listed))
+    except StreamUnavailable:
+        return served
