@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from backend.answers import iso, to_json
 from backend.metrics import metrics
@@ -15,6 +15,7 @@ from backend.serving import Loaded
 from backend.wiring import clock_ms, parts
 from backend.wishes import Wish
 from graph.domain.ids import UserId
+from graph.recommendations import Reason, shown_by
 from workers.intake.errors import StreamUnavailable
 from workers.intake.pages import Listed
 
@@ -33,6 +34,7 @@ class ReasonOut(BaseModel):
 
     code: str
     path: list[str]
+    cypher: str | None = Field(default=None, description="shows the path in Neo4j Browser")
 
 
 class RecommendedOut(BaseModel):
@@ -79,9 +81,12 @@ def kept_or_made(
     if served is not None:
         return served
     served = _with_rest_kept(make(), wish, loaded, owner)
+    if wish.is_explained and owner is not None:
+        served = replace(served, owner=owner)
     if key is not None and not served.is_degraded:
-        places = places_of(served, wish.limit)
-        served = replace(served, rendered=orjson.Fragment(to_json(places)))
+        places = orjson.Fragment(to_json(places_of(served, wish.limit)))
+        # What was written out is all that is needed again, and a fifth of the size.
+        served = replace(served, rendered=places, items=[], reasons={})
         kept.put(key, served, until_ms=parts().shelf.border_ms)
     return served
 
@@ -130,16 +135,11 @@ def places_of(served: Served, limit: int, *, before: int = 0) -> list[dict[str, 
 
 
 def _place(served: Served, item_id: Any, score: float | None, position: int) -> dict[str, Any]:
-    reason = served.reasons.get(item_id)
-    return {
-        "item_id": item_id,
-        "score": score,
-        "position": position,
-        "reason": {
-            "code": reason.code if reason else _REASONS[served.level],
-            "path": list(reason.path) if reason else [],
-        },
-    }
+    reason = served.reasons.get(item_id) or Reason(_REASONS[served.level])
+    told: dict[str, Any] = {"code": reason.code, "path": reason.path}
+    if served.owner is not None:
+        told["cypher"] = shown_by(reason, served.owner)
+    return {"item_id": item_id, "score": score, "position": position, "reason": told}
 
 
 def _with_rest_kept(

@@ -1,14 +1,15 @@
 """The pages after the first: of the list that was ranked then, with what may be shown now."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from backend.errors import Invalid, WebError
 from backend.lists import places_of, whole
 from backend.people import glance
-from backend.ranking import Level, Served, explained
-from backend.wiring import parts
-from backend.wishes import Wish
+from backend.ranking import Level, Served
+from backend.wiring import graph, parts
+from graph import recommendations
 from graph.domain.ids import ItemId, UserId
 from graph.errors import GraphUnavailable
 from workers.intake.pages import Listed
@@ -78,5 +79,14 @@ def _rest(listed: Listed, start: int, limit: int) -> tuple[Served, int]:
         items=[(item_id, scores[item_id]) for item_id in allowed],
         is_degraded=is_degraded,
     )
-    user_id = UserId(listed.user_id) if listed.user_id else None
-    return explained(served, Wish(limit=limit, user_id=user_id)), end
+    return _explained(served, listed, allowed), end
+
+
+def _explained(served: Served, listed: Listed, shown: list[ItemId]) -> Served:
+    if listed.user_id is None or not shown:
+        return served
+    try:
+        found = graph().read(recommendations.reasons, UserId(listed.user_id), shown)
+    except GraphUnavailable:
+        return replace(served, is_degraded=True)
+    return replace(served, reasons=found)

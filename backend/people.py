@@ -27,6 +27,7 @@ from workers.intake.schema import KnownId
 log = structlog.get_logger(__name__)
 
 DAY_MS = 86_400_000
+_NEVER_MS = 1 << 62
 
 
 class Who(Taken):
@@ -49,7 +50,8 @@ class Shopper:
 
     Attributes:
         vector: the stored embedding, if the model in memory is the one that wrote it.
-        history: what they did, newest first.
+        history: what they did, newest first; each of it is an edge of the graph, or about to be.
+        told: what they did just now by the question alone, newest first.
         is_degraded: a store was away, so there may be more than we see.
         stamp: how far the shop had come when the person was looked up.
     """
@@ -57,8 +59,14 @@ class Shopper:
     user_id: UserId
     vector: Sequence[float] | None = None
     history: tuple[PastEvent, ...] = ()
+    told: tuple[PastEvent, ...] = ()
     is_degraded: bool = False
     stamp: Stamp | None = None
+
+    @property
+    def steps(self) -> tuple[PastEvent, ...]:
+        """All that they did, newest first."""
+        return (*self.told, *self.history) if self.told else self.history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +85,24 @@ def pseudonym(*, user_id: str | None, anonymous_id: str | None) -> UserId:
     if anonymous_id is None:
         raise Invalid("user_id or anonymous_id is needed", field="user_id", code="missing_field")
     return pseudonyms().visitor(anonymous_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What the graph said of a person, and the person's state when it was asked."""
+
+    known: Known
+    state: int
+
+    def is_enough(self, recent: Recent) -> bool:
+        """Whether that, and what Valkey holds, is all that they did."""
+        if recent.state == self.state:
+            return True
+        if recent.events is None:
+            return False
+        newest = max((event.ts for event in self.known.past), default=0)
+        oldest = min((event.ts for event in recent.events), default=0)
+        return len(recent.events) < KEPT_EVENTS or oldest <= newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +157,7 @@ def met(seen: Glance, loaded: Loaded | None, *, now_ms: int) -> Shopper:
         return Shopper(user_id=user_id, stamp=seen.stamp)
     held = recent.events or [] if recent else []
     try:
-        known = graph().read(
-            look_up,
-            user_id,
-            slot=loaded.slot if loaded else None,
-            since_ms=_since(loaded, held, now_ms),
-            limit=parts().settings.history_limit if _needs_past(recent) else 0,
-        )
+        known = _known(seen, loaded, held, now_ms)
     except GraphUnavailable:
         return Shopper(user_id=user_id, history=tuple(held), is_degraded=True, stamp=seen.stamp)
     if recent is not None and recent.events is None and known.past:
@@ -151,6 +171,27 @@ def met(seen: Glance, loaded: Loaded | None, *, now_ms: int) -> Shopper:
         is_degraded=recent is None,
         stamp=seen.stamp,
     )
+
+
+def _known(seen: Glance, loaded: Loaded | None, held: Sequence[PastEvent], now_ms: int) -> Known:
+    """What the graph knows of the person, asked a minute ago at most if that is enough."""
+    recent, stamp, kept = seen.recent, seen.stamp, parts().met
+    key = None
+    if stamp is not None and loaded is not None:
+        key = seen.user_id, loaded.version, stamp.epoch, stamp.vectors
+    before: Met | None = kept.get(key)
+    if before is not None and recent is not None and before.is_enough(recent):
+        return before.known
+    known = graph().read(
+        look_up,
+        seen.user_id,
+        slot=loaded.slot if loaded else None,
+        since_ms=_since(loaded, held, now_ms),
+        limit=parts().settings.history_limit if _needs_past(recent) else 0,
+    )
+    if recent is not None and loaded is not None and known.pointer == loaded.version:
+        kept.put(key, Met(known, recent.state), until_ms=_NEVER_MS)
+    return known
 
 
 def look_up(

@@ -107,6 +107,9 @@ class RecommendationsAsked(ListAsked):
     surface: Text | None = Field(default=None, description="where it is shown; comes back as sent")
     exclude_behaviours: Behaviours | None = None
     min_score: float | None = Field(default=None, description="fewer items rather than lower ones")
+    explain: bool = Field(
+        default=False, description="add to each reason a query that shows it in Neo4j Browser"
+    )
     next: Text | None = Field(default=None, description="of an answer: go on where it ended")
 
     @model_validator(mode="after")
@@ -128,7 +131,9 @@ class RecommendationsAsked(ListAsked):
         """
         told = self.exclude_behaviours
         return self.wish(stamp).having(
-            done=frozenset(done if told is None else told), min_score=self.min_score
+            done=frozenset(done if told is None else told),
+            min_score=self.min_score,
+            is_explained=self.explain,
         )
 
 

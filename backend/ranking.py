@@ -11,11 +11,12 @@ import orjson
 from backend.arranging import arrange
 from backend.metrics import metrics
 from backend.people import Shopper, reference_ms
+from backend.reasons import reasons
 from backend.serving import Columns, Loaded
 from backend.wiring import graph, parts
 from backend.wishes import DEPTH, Scored, Wish
-from graph import recommendations, trends
-from graph.domain.ids import ItemId
+from graph import trends
+from graph.domain.ids import ItemId, UserId
 from graph.errors import GraphUnavailable
 from graph.recommendations import Reason
 
@@ -46,6 +47,7 @@ class Served:
         items: all that was ranked, of which the first places are shown.
         rendered: the shown places as JSON, once they have been written out.
         page: where the rest is kept, once it is.
+        owner: whose paths the reasons are, where each is to come with a query that shows it.
     """
 
     level: Level
@@ -54,16 +56,15 @@ class Served:
     is_degraded: bool = False
     rendered: orjson.Fragment | None = None
     page: str | None = None
+    owner: UserId | None = None
 
 
 def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     """The best list for a person: their own, else of the session, else what strangers get."""
     wish = _without_done(wish, shopper)
-    if loaded is not None and shopper.history and shopper.vector is not None:
+    if loaded is not None and shopper.steps and shopper.vector is not None:
         served = _from_model(loaded, _personal(shopper, loaded), wish, Level.PERSONAL)
-    elif loaded is not None and any(
-        event.item_id in loaded.known_items for event in shopper.history
-    ):
+    elif loaded is not None and any(event.item_id in loaded.known_items for event in shopper.steps):
         served = _from_model(loaded, _session(shopper, loaded), wish, Level.SESSION)
     else:
         served = Served(level=Level.NONE)
@@ -72,7 +73,7 @@ def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
         served = _from_model(loaded, scores, wish, Level.POPULAR)
     if not served.items:
         served = popular(loaded, wish)
-    return explained(_marked(served, shopper.is_degraded), wish)
+    return _explained(_marked(served, shopper.is_degraded), shopper, loaded, wish)
 
 
 def popular(loaded: Loaded | None, wish: Wish) -> Served:
@@ -138,20 +139,17 @@ def pick(ranked: Callable[[int], Ranked], wish: Wish, level: Level) -> Served:
     return served
 
 
-def explained(served: Served, wish: Wish) -> Served:
+def _explained(served: Served, shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     """With the person's own paths to the items that are shown."""
-    shown = [item_id for item_id, _ in served.items[: wish.limit]]
-    if wish.user_id is None or not shown:
+    if not shopper.history:
         return served
-    try:
-        found = graph().read(recommendations.reasons, wish.user_id, shown)
-    except GraphUnavailable:
-        return replace(served, is_degraded=True)
+    shown = [item_id for item_id, _ in served.items[: wish.limit]]
+    found = reasons(shopper.history, shown, parts().shelf.rows, loaded)
     return replace(served, reasons=found)
 
 
 def _without_done(wish: Wish, shopper: Shopper) -> Wish:
-    done = {event.item_id for event in shopper.history if event.type in wish.done}
+    done = {event.item_id for event in shopper.steps if event.type in wish.done}
     return replace(wish, exclude=wish.exclude | done) if done else wish
 
 
@@ -179,13 +177,13 @@ def _among(loaded: Loaded, wish: Wish) -> Any:
 def _personal(shopper: Shopper, loaded: Loaded) -> object:
     return loaded.model.score(
         shopper.vector,
-        Columns.of(shopper.history),
-        now_ms=reference_ms(loaded, shopper.history),
+        Columns.of(shopper.steps),
+        now_ms=reference_ms(loaded, shopper.steps),
     )
 
 
 def _session(shopper: Shopper, loaded: Loaded) -> object:
-    return loaded.model.session(Columns.of(shopper.history), reference_ms(loaded, shopper.history))
+    return loaded.model.session(Columns.of(shopper.steps), reference_ms(loaded, shopper.steps))
 
 
 def _usable(scored: Ranked, wish: Wish) -> Scored:

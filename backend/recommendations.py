@@ -72,8 +72,7 @@ def _answer(asked: RecommendationsAsked) -> Response:
 
     def make() -> Served:
         person = _with_steps(seen, loaded, steps)
-        known = seen.user_id if person.history and seen.user_id != NOBODY else None
-        return ranking.for_shopper(person, loaded, wish.having(user_id=known))
+        return ranking.for_shopper(person, loaded, wish)
 
     # What came with the question belongs to no state, so it is not worth keeping.
     key = None if steps else key_of(("recommendations", wish), seen.token, loaded, seen.stamp)
@@ -90,8 +89,8 @@ def _look(asked: RecommendationsAsked) -> Glance:
 
 def _with_steps(seen: Glance, loaded: Loaded | None, steps: tuple[PastEvent, ...]) -> Shopper:
     if seen.user_id == NOBODY:
-        return Shopper(user_id=NOBODY, history=steps, stamp=seen.stamp)
+        return Shopper(user_id=NOBODY, told=steps, stamp=seen.stamp)
     person = met(seen, loaded, now_ms=clock_ms())
     if not steps or (seen.recent is not None and seen.recent.is_denied):
         return person
-    return replace(person, history=(*steps, *person.history))
+    return replace(person, told=steps)

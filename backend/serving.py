@@ -85,6 +85,10 @@ class ServingModel(Protocol):
         """The nearest items, best first; empty for an item it does not know."""
         ...
 
+    def neighbours(self, item_id: str) -> list[tuple[str, float]]:
+        """The few items next to one in the graph, with their cosines, best first."""
+        ...
+
     def only(self, item_ids: Collection[str]) -> Any:
         """These items, in the form that ``top`` takes; those it does not know are left out."""
         ...

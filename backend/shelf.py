@@ -88,6 +88,11 @@ class Shelf:
         return self._memory.hidden(self._now_ms())
 
     @property
+    def rows(self) -> Mapping[ItemId, OnShelf]:
+        """The last word known of every item in memory."""
+        return self._memory.rows
+
+    @property
     def epoch(self) -> str | None:
         """Of Valkey, when everything was read; ``None`` if it was away."""
         return self._stamp.epoch if self._stamp else None

@@ -99,6 +99,8 @@ class Parts:
     Everything an application is put together from.
 
     Attributes:
+        kept: answers that are still true.
+        met: people who were looked up a moment ago.
         verify_schema: raises ``SchemaMissing`` while the graph has not been migrated.
     """
 
@@ -115,6 +117,7 @@ class Parts:
     counted: PopularCount
     acquaintances: Acquaintances
     kept: Kept[Any]
+    met: Kept[Any]
     pages: KeptPages
     keys: Keys
     settings: WebSettings

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from graph.domain.events import EventType
-from graph.domain.ids import ItemId, UserId
+from graph.domain.ids import ItemId
 from graph.shelf import OnShelf
 from workers.intake.changes import Stamp
 
@@ -121,7 +121,7 @@ class Wish:
             sent.
         most_per_category, most_per_brand: so many places for one main category, or one brand.
         min_score: leave out what the model scores lower.
-        user_id: for whom reasons are looked up, if for anybody.
+        is_explained: each reason comes with a query that shows it.
         stamp: how far the shop had come when it was asked.
     """
 
@@ -135,7 +135,7 @@ class Wish:
     most_per_category: int | None = None
     most_per_brand: int | None = None
     min_score: float | None = None
-    user_id: UserId | None = None
+    is_explained: bool = False
     stamp: Stamp | None = field(default=None, compare=False)
 
     def having(self, **changes: Any) -> "Wish":

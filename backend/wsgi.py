@@ -99,6 +99,7 @@ def build(graph: Graph | None = None) -> Flask:
         shelf=shelf,
         acquaintances=acquaintances,
         kept=Kept(now_ms=now_ms),
+        met=Kept(now_ms=now_ms, most=1_000),
         pages=Pages(intake.redis_url),
         counted=PopularCount(port, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
         keys=keys,

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from neo4j import ManagedTransaction
 
@@ -13,7 +12,8 @@ from graph.identities import SAME_PERSON
 RECENT = 200
 """So many of a person's latest events are looked through for a reason."""
 
-_WEIGHTS = {one.relationship: one.weight for one in ITEM_BEHAVIOURS.values() if one.weight > 0}
+WEIGHTS = {one.relationship: one.weight for one in ITEM_BEHAVIOURS.values() if one.weight > 0}
+"""What each behaviour says for an item; those that speak against one give no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,55 @@ def similar_items(tx: ManagedTransaction, item_id: ItemId, *, limit: int) -> lis
     return [Recommendation(ItemId(row["item_id"]), row["score"]) for row in rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a person did last with an item, and how much it says."""
+
+    item_id: str
+    type: str
+    weight: float
+    category: str | None
+
+
+def same(step: Step) -> Reason:
+    """They did it with this very item."""
+    code = "bought_again" if step.type == "PURCHASED" else f"{step.type.lower()}_before"
+    return Reason(code, ["you", step.type, step.item_id])
+
+
+def neighbouring(step: Step, target: str) -> Reason:
+    """The item is next to one they did it with."""
+    path = ["you", step.type, step.item_id, "SIMILAR_TO", target]
+    return Reason(f"similar_to_{step.type.lower()}", path)
+
+
+def filed_alike(step: Step, target: str) -> Reason:
+    """The item is of the main category of one they did it with."""
+    path = ["you", step.type, step.item_id, "IN_CATEGORY", str(step.category), "IN_CATEGORY"]
+    return Reason(f"category_{step.type.lower()}", [*path, target])
+
+
+def shown_by(reason: Reason, user_id: UserId) -> str | None:
+    """A query that shows a reason's path in Neo4j Browser; nothing where there is no path."""
+    if not reason.path:
+        return None
+    nodes, types = reason.path[2::2], reason.path[1::2]
+    labels = ["Item", "Category", "Item"] if "IN_CATEGORY" in types else ["Item", "Item"]
+    keys = {"Item": "item_id", "Category": "path"}
+    steps = ""
+    for place, (type_, label, node) in enumerate(zip(types, labels, nodes, strict=False)):
+        back = "<" if place and type_ == "IN_CATEGORY" and label == "Item" else ""
+        ahead = "" if back else ">"
+        steps += f"{back}-[:{type_}]-{ahead}(:{label} {{{keys[label]}: {_quoted(node)}}})"
+    me = f"(:User {{user_id: {_quoted(user_id)}}})-[:SAME_AS*0..2]-(:User)"
+    return f"MATCH path = {me}{steps} RETURN path LIMIT 10"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
 def reasons(
     tx: ManagedTransaction, user_id: UserId, item_ids: Sequence[ItemId]
 ) -> dict[ItemId, Reason]:
@@ -69,8 +118,8 @@ def reasons(
     The item itself comes before a similar one, and that before one of the same category.
     """
     steps = _steps(tx, user_id)
-    by_item: dict[str, _Step] = {}
-    by_category: dict[str, _Step] = {}
+    by_item: dict[str, Step] = {}
+    by_category: dict[str, Step] = {}
     for step in steps:
         by_item.setdefault(step.item_id, step)
         if step.category is not None:
@@ -79,24 +128,15 @@ def reasons(
     found: dict[ItemId, Reason] = {}
     for item_id, category in _categories(tx, item_ids).items():
         if item_id in by_item:
-            found[item_id] = _same(by_item[item_id])
+            found[item_id] = same(by_item[item_id])
         elif item_id in near:
-            found[item_id] = _similar(near[item_id], item_id)
+            found[item_id] = neighbouring(near[item_id], item_id)
         elif category is not None and category in by_category:
-            found[item_id] = _filed_alike(by_category[category], item_id)
+            found[item_id] = filed_alike(by_category[category], item_id)
     return found
 
 
-class _Step(NamedTuple):
-    """What a person did last with an item, and how much it says."""
-
-    item_id: str
-    type: str
-    weight: float
-    category: str | None
-
-
-def _steps(tx: ManagedTransaction, user_id: UserId) -> list[_Step]:
+def _steps(tx: ManagedTransaction, user_id: UserId) -> list[Step]:
     """The person's latest steps, the strongest first, then the newest."""
     rows = tx.run(
         "MATCH (me:User {user_id: $user_id})"
@@ -112,17 +152,17 @@ def _steps(tx: ManagedTransaction, user_id: UserId) -> list[_Step]:
         """,
         user_id=user_id,
         recent=RECENT,
-        weights=_WEIGHTS,
+        weights=WEIGHTS,
     )
-    return [_Step(*row.values()) for row in rows]
+    return [Step(*row.values()) for row in rows]
 
 
 def _nearest(
     tx: ManagedTransaction,
     seen: Sequence[str],
     item_ids: Sequence[ItemId],
-    by_item: Mapping[str, _Step],
-) -> dict[str, _Step]:
+    by_item: Mapping[str, Step],
+) -> dict[str, Step]:
     """For each of the items, the step whose neighbour it is; the strongest counts."""
     rows = tx.run(
         """
@@ -153,18 +193,3 @@ def _categories(tx: ManagedTransaction, item_ids: Sequence[ItemId]) -> dict[Item
         item_ids=list(item_ids),
     )
     return {ItemId(row["item_id"]): row["category"] for row in rows}
-
-
-def _same(step: _Step) -> Reason:
-    code = "bought_again" if step.type == "PURCHASED" else f"{step.type.lower()}_before"
-    return Reason(code, ["you", step.type, step.item_id])
-
-
-def _similar(step: _Step, target: str) -> Reason:
-    path = ["you", step.type, step.item_id, "SIMILAR_TO", target]
-    return Reason(f"similar_to_{step.type.lower()}", path)
-
-
-def _filed_alike(step: _Step, target: str) -> Reason:
-    path = ["you", step.type, step.item_id, "IN_CATEGORY", str(step.category), "IN_CATEGORY"]
-    return Reason(f"category_{step.type.lower()}", [*path, target])

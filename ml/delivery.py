@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ml.batches import Rows
 from ml.config import PaperConfig
 from ml.dataset import Interactions
 from ml.evaluation.comparison import Comparison
-from ml.export import Embedded, Fitted, embed_rows, export, load_fitted, similar_items
+from ml.export import Embedded, Fitted, embed_rows, export, load_fitted
+from ml.neighbours import Neighbours, neighbours
 from ml.serving.head import Floats
 
 
@@ -102,7 +102,8 @@ def deliver(
     """Vectors as of the end of the data, the folder, and the neighbours of items."""
     now_ms = data.settled_end_ms
     found = embed_rows(fitted, data, now_ms)
-    export(fitted, data, found, folder=folder, version=version, now_ms=now_ms)
+    near = _neighbours(data, found, fitted.config)
+    export(fitted, data, found, near, folder=folder, version=version, now_ms=now_ms)
     return TrainedModel(
         version=version,
         folder=folder,
@@ -114,22 +115,14 @@ def deliver(
         item_ids=list(data.catalogue.item_ids),
         item_vectors=found.item_vectors,
         champion=fitted.champion.name if fitted.champion else "paper",
-        similar=_neighbours(data, found, fitted.config),
+        similar=near.named(data.catalogue.item_ids),
     )
 
 
-def _neighbours(
-    data: Interactions, found: Embedded, config: PaperConfig
-) -> list[tuple[str, str, float]]:
+def _neighbours(data: Interactions, found: Embedded, config: PaperConfig) -> Neighbours:
     counts = np.bincount(data.item, minlength=data.n_items)
-    rows: Rows = np.flatnonzero(counts >= config.similar_min_events)
-    near, cosines = similar_items(found.item_directions, rows, config.similar_count)
-    ids = data.catalogue.item_ids
-    return [
-        (ids[row], ids[other], cosine)
-        for row, others, values in zip(rows.tolist(), near.tolist(), cosines.tolist(), strict=True)
-        for other, cosine in zip(others, values, strict=True)
-    ]
+    rows = np.flatnonzero(counts >= config.similar_min_events)
+    return neighbours(found.item_directions, rows, config.similar_count)
 
 
 @contextmanager

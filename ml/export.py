@@ -20,6 +20,7 @@ from ml.features.items import ItemCounters, item_counters
 from ml.intent.item_side import item_side
 from ml.models.fallback import fill_from_category
 from ml.models.paper import PaperModel
+from ml.neighbours import Neighbours
 from ml.scoring import head_of, item_vectors, user_vectors
 from ml.serving import intent, strangers
 from ml.serving.head import Floats
@@ -100,12 +101,23 @@ def directions(table: Tensor, graph: Floats) -> Floats:
 
 
 def export(
-    fitted: Fitted, data: Interactions, found: Embedded, *, folder: Path, version: str, now_ms: int
+    fitted: Fitted,
+    data: Interactions,
+    found: Embedded,
+    near: Neighbours,
+    *,
+    folder: Path,
+    version: str,
+    now_ms: int,
 ) -> None:
     """Write a model folder; it counts only once its manifest is there."""
     folder.mkdir(parents=True, exist_ok=True)
     counters = item_counters(data, now_ms, fitted.config.window_days)
-    arrays = _arrays(fitted, data, found, counters) | {"is_listed": listed(data, now_ms)}
+    arrays = _arrays(fitted, data, found, counters) | {
+        "is_listed": listed(data, now_ms),
+        "neighbour": near.item,
+        "neighbour_cosine": near.cosine,
+    }
     np.savez(folder / ARRAYS, allow_pickle=False, **arrays)
     torch.save(
         {"state": fitted.model.state_dict(), "table": fitted.table, "item_ids": fitted.item_ids},
@@ -221,30 +233,6 @@ def listed(data: Interactions, now_ms: int) -> NDArray[np.bool_]:
     fresh = (made > now_ms - NEW_DAYS * DAY_MS) & (made <= now_ms) & (made > 0)
     fresh[data.before(now_ms).item] = True
     return fresh
-
-
-def similar_items(
-    directions: Floats, rows: Rows, count: int, block: int = 2048
-) -> tuple[Rows, Floats]:
-    """
-    The nearest of ``rows`` to each of ``rows``, itself left out.
-
-    Returns:
-        (R, count) positions in the catalogue and cosines, best first.
-    """
-    vectors = torch.from_numpy(directions[rows]) / np.sqrt(2.0)
-    count = min(count, len(rows) - 1)
-    if count <= 0:
-        return np.zeros((len(rows), 0), np.int64), np.zeros((len(rows), 0), np.float32)
-    near, cosines = [], []
-    for start in range(0, len(rows), block):
-        cosine = vectors[start : start + block] @ vectors.T  # (block, R)
-        own = torch.arange(len(cosine))
-        cosine[own, own + start] = -2.0
-        best = torch.topk(cosine, count, dim=1)
-        near.append(best.indices.numpy())
-        cosines.append(best.values.numpy())
-    return rows[np.concatenate(near)], np.concatenate(cosines)
 
 
 def with_padding(table: Floats) -> Tensor:

@@ -160,6 +160,10 @@ class FakeModel:
         """What was said to be near."""
         return self.near.get(item_id, [])[:limit]
 
+    def neighbours(self, item_id: str) -> list[tuple[str, float]]:
+        """What was said to be near."""
+        return self.near.get(item_id, [])
+
     def only(self, item_ids: Collection[str]) -> frozenset[str]:
         """These items."""
         return frozenset(item_ids)
@@ -471,6 +475,7 @@ def world(
             shelf=shelf,
             acquaintances=acquaintances,
             kept=Kept(now_ms=lambda: NOW_MS),
+            met=Kept(now_ms=lambda: NOW_MS),
             pages=pages,
             counted=PopularCount(graph, now_ms=lambda: NOW_MS, window_ms=30 * 86_400_000),
             keys=Keys.parse(KEYS, origins=ORIGIN),

@@ -34,6 +34,7 @@ class ServingModel:
         direction:   (V, 128) float32, [item2vec ; graph], each half of length 1; cosine = dot / 2
         category_of: (V,)     int32, position in ``categories``, -1 where unknown
         is_listed:   (V,)     bool, may appear in lists: had events, or is new
+        neighbour, neighbour_cosine: (V, k), the edges ``SIMILAR_TO`` of the graph, -1 for none
 
     Attributes:
         intent: the champion for pairs that the person has touched; ``None``: the paper's model.
@@ -48,6 +49,8 @@ class ServingModel:
     is_listed: NDArray[np.bool_]
     embedding: NDArray[np.float32]
     direction: NDArray[np.float32]
+    neighbour: NDArray[np.int32]
+    neighbour_cosine: NDArray[np.float32]
     counters: ItemCounters
     head: Head
     touched_calibration: Platt
@@ -96,6 +99,9 @@ class ServingModel:
             is_listed=arrays["is_listed"],
             embedding=arrays["embedding"],
             direction=arrays["direction"],
+            # Folders of before reasons were given from memory have none.
+            neighbour=arrays.get("neighbour", np.zeros((len(item_ids), 0), np.int32)),
+            neighbour_cosine=arrays.get("neighbour_cosine", np.zeros((len(item_ids), 0), "f4")),
             counters=ItemCounters(
                 price=np.where(has_price, arrays["price"], np.nan).astype(np.float32),
                 conversion=arrays["conversion"],
@@ -188,6 +194,17 @@ class ServingModel:
             return []
         cosine = (self.direction @ self.direction[row]).astype(np.float64) / 2
         return self.top(np.where(self.is_listed, cosine, np.nan), limit, exclude=(item_id,))
+
+    def neighbours(self, item_id: str) -> list[tuple[str, float]]:
+        """The few items next to one in the graph, with their cosines, best first."""
+        row = self.index.get(item_id)
+        if row is None:
+            return []
+        return [
+            (self.item_ids[other], float(cosine))
+            for other, cosine in zip(self.neighbour[row], self.neighbour_cosine[row], strict=True)
+            if other >= 0
+        ]
 
     def only(self, item_ids: Collection[str]) -> NDArray[np.bool_]:
         """(V,) whether each item is one of these; those that are not known are left out."""

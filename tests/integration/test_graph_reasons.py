@@ -2,12 +2,17 @@
 
 import pytest
 
+from backend.reasons import reasons
+from backend.serving import Loaded
 from graph import events, items, models, recommendations
 from graph.client import Graph
 from graph.domain.catalogue import Item
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
+from graph.domain.models import Slot
 from graph.recommendations import Reason
+from graph.shelf import on_shelf
+from tests.factories import FakeModel
 
 ANNA = UserId("c_anna")
 
@@ -67,3 +72,22 @@ def test_the_same_category_is_the_last_resort(shop: Graph) -> None:
 def test_a_stranger_has_no_reason(shop: Graph) -> None:
     asked = [ItemId("tea")]
     assert shop.read(recommendations.reasons, UserId("c_nobody"), asked) == {}
+
+
+def test_memory_and_graph_name_the_same_reasons(shop: Graph) -> None:
+    """With the history that the graph tells; each path can be shown by its query."""
+    names = ["tea", "coffee", "cup", "pot", "mug", "far"]
+    asked = [ItemId(name) for name in names]
+    near = {"cup": [("mug", 0.9)], "pot": [("mug", 0.6)]}
+    rows = [(ItemId(a), ItemId(b), score) for a, pairs in near.items() for b, score in pairs]
+    shop.write(models.write_similar, ModelVersion("m"), rows)
+    model = FakeModel(dict.fromkeys(names, 1.0), near=near)
+    loaded = Loaded(model, ModelVersion("m"), Slot.BLUE, frozenset(names))
+    history = shop.read(events.history, ANNA, since_ms=0, limit=100)
+    by_graph = shop.read(recommendations.reasons, ANNA, asked)
+    assert reasons(history, asked, shop.read(on_shelf, asked), loaded) == by_graph
+    assert len(by_graph) == 5
+    for one in by_graph.values():
+        query = recommendations.shown_by(one, ANNA)
+        assert query is not None
+        assert shop.read(lambda tx, query=query: len(list(tx.run(query)))) >= 1

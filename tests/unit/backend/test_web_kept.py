@@ -7,7 +7,9 @@ import pytest
 from backend import people
 from backend.acquaintances import Acquaintances
 from backend.kept import Kept
+from backend.people import Met
 from graph import pulls
+from graph.events import PastEvent
 from graph.shelf import OnShelf, on_shelf
 from tests.factories import (
     NOW_MS,
@@ -22,7 +24,7 @@ from tests.factories import (
     world,
 )
 from workers.intake.changes import Stamp
-from workers.intake.online import Recent
+from workers.intake.online import KEPT_EVENTS, Recent
 
 SCORES = {"a": 0.9, "b": 0.8, "c": 0.7}
 CUSTOMER = PSEUDONYMS.customer("u-1")[0]
@@ -68,6 +70,16 @@ def test_another_question_or_person_has_an_answer_of_its_own(path: str) -> None:
     here = shop()
     ask(here)
     ask(here, path)
+    assert 'shopgraph_answers_kept_total{found="miss"} 2.0' in here.client.get("/metrics").text
+
+
+def test_another_question_of_the_same_person_needs_no_second_look() -> None:
+    """What the graph said a moment ago is enough."""
+    here = shop()
+    ask(here)
+    ask(here, "/v1/recommendations?user_id=u-1&limit=2")
+    assert looks(here) == 1
+    ask(here, "/v1/recommendations?user_id=u-2")
     assert looks(here) == 2
 
 
@@ -76,8 +88,29 @@ def test_a_step_of_the_person_makes_a_new_answer() -> None:
     here = shop()
     ask(here)
     here.online.states[CUSTOMER] = 1
-    ask(here)
-    assert looks(here) == 2
+    here.online.held[CUSTOMER] = [viewed("c", ts=NOW_MS)]
+    assert ask(here)["items"][2]["reason"]["code"] == "viewed_before"
+
+
+FULL = [viewed("b", ts=NOW_MS - k) for k in range(KEPT_EVENTS)]
+
+
+@pytest.mark.parametrize(
+    ("past", "events", "state", "is_enough"),
+    [
+        ([], None, 1, True),
+        ([], None, 2, False),
+        ([], FULL[:9], 2, True),
+        ([], FULL, 2, False),
+        ([viewed("a", ts=NOW_MS - 60)], FULL, 2, False),
+        ([viewed("a", ts=NOW_MS - 40)], FULL, 2, True),
+    ],
+)
+def test_a_look_of_before_is_enough_where_nothing_can_lie_between(
+    past: list[PastEvent], events: list[PastEvent] | None, state: int, *, is_enough: bool
+) -> None:
+    """Valkey holds the last fifty: all there is, or so many that both overlap."""
+    assert Met(known(*past), 1).is_enough(Recent(events, state)) == is_enough
 
 
 @pytest.mark.parametrize(
@@ -118,7 +151,7 @@ def test_while_an_item_is_being_changed_nothing_is_kept() -> None:
     here.changes.begin(["b"])  # type: ignore[list-item]
     ask(here)
     ask(here)
-    assert looks(here) == 2
+    assert 'shopgraph_answers_kept_total{found="none"} 2.0' in here.client.get("/metrics").text
 
 
 def test_a_degraded_answer_is_not_kept() -> None:

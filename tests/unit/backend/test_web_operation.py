@@ -69,7 +69,7 @@ def test_the_document_describes_every_call() -> None:
     asked = spec["paths"]["/v1/recommendations"]["get"]
     names = {one["name"] for one in asked["parameters"]}
     assert names == {
-        *("user_id", "anonymous_id", "surface", "limit", "next", "min_score"),
+        *("user_id", "anonymous_id", "surface", "limit", "next", "min_score", "explain"),
         *("category", "brand", "price_from", "price_to", "exclude", "exclude_behaviours"),
         *("max_per_category", "max_per_brand"),
     }

@@ -7,8 +7,7 @@ import orjson
 import pytest
 
 from backend import people
-from graph import items, models, recommendations
-from graph.recommendations import Reason
+from graph import items, models
 from graph.shelf import on_shelf
 from tests.factories import (
     NOW_MS,
@@ -152,20 +151,42 @@ def test_equal_scores_are_ordered_by_item_id() -> None:
 
 
 def test_a_reason_is_the_persons_own_path() -> None:
-    """It comes from the graph; where there is none, the level stands in."""
-    here = personal()
-    reason = Reason(code="similar_to_viewed", path=["you", "VIEWED", "z", "SIMILAR_TO", "a"])
-    here.graph.answers[recommendations.reasons] = {"a": reason}
-    first, second, *_ = ask(here)["items"]
-    assert first["reason"] == {"code": "similar_to_viewed", "path": reason.path}
-    assert second["reason"] == {"code": "for_you", "path": []}
+    """Where there is none, the level stands in."""
+    here = known(viewed("a"), embedding=[0.1])
+    model = FakeModel(SCORES, near={"a": [("b", 0.5)]})
+    first, second, third, _ = ask(world(model, {people.look_up: here}))["items"]
+    assert first["reason"] == {"code": "viewed_before", "path": ["you", "VIEWED", "a"]}
+    path = ["you", "VIEWED", "a", "SIMILAR_TO", "b"]
+    assert second["reason"] == {"code": "similar_to_viewed", "path": path}
+    assert third["reason"] == {"code": "for_you", "path": []}
+
+
+def test_a_reason_can_come_with_a_query_that_shows_it() -> None:
+    """For Neo4j Browser; where there is no path, there is nothing to show."""
+    first, second, *_ = ask(personal(), "user_id=u-1&explain=true")["items"]
+    assert first["reason"]["cypher"].startswith(f"MATCH path = (:User {{user_id: '{CUSTOMER}'}})")
+    assert second["reason"]["cypher"] is None
+
+
+def test_steps_told_with_the_question_are_no_edges_and_no_reasons() -> None:
+    """The graph does not know them."""
+    told = (
+        personal()
+        .client.post(
+            "/v1/recommendations",
+            headers=SERVER,
+            json={"user_id": "u-1", "events": [{"event_type": "cart", "item_id": "b"}]},
+        )
+        .json
+    )
+    assert [place["reason"]["code"] for place in told["items"][:2]] == ["viewed_before", "for_you"]
 
 
 def test_with_the_graph_away_the_session_is_served_from_memory() -> None:
     """Degraded is said, and hidden items stay hidden by the last word known."""
     here = personal()
     here.hide("d")
-    ask(here)
+    ask(here, "anonymous_id=new-one")
     here.graph.is_away = True
     here.online.held[CUSTOMER] = [viewed("a")]
     here.online.states[CUSTOMER] = 1
@@ -201,11 +222,12 @@ def test_with_valkey_away_the_graph_tells_the_past() -> None:
 
 
 def test_what_the_graph_told_is_held_for_the_next_answer() -> None:
-    """The next one asks the graph for the person only."""
+    """Who asks the graph next asks it for the person only."""
     here = personal()
     ask(here)
     assert here.online.held[CUSTOMER] == [viewed("a")]
-    ask(here, "user_id=u-1&limit=3")
+    here.changes.epoch = "e-2"
+    ask(here)
     limits = [kwargs["limit"] for query, _, kwargs in here.graph.asked if query is people.look_up]
     assert limits == [1000, 0]
 

@@ -1,0 +1,84 @@
+"""Why a person gets an item, by their own steps; the graph says the same, more slowly."""
+
+from collections.abc import Mapping, Sequence
+
+from backend.serving import Loaded
+from graph.domain.events import ITEM_BEHAVIOURS
+from graph.domain.ids import ItemId
+from graph.events import PastEvent
+from graph.recommendations import (
+    RECENT,
+    WEIGHTS,
+    Reason,
+    Step,
+    filed_alike,
+    neighbouring,
+    same,
+)
+from graph.shelf import ABSENT, OnShelf
+
+Rows = Mapping[ItemId, OnShelf]
+
+
+def reasons(
+    history: Sequence[PastEvent], item_ids: Sequence[ItemId], rows: Rows, loaded: Loaded | None
+) -> dict[ItemId, Reason]:
+    """
+    The strongest path from a person to each of the items; no path, no entry.
+
+    The item itself comes before one next to it, and that before one of the same category.
+
+    Args:
+        history: newest first; every step of it is an edge.
+        rows: what is known of all these items, for their main categories.
+    """
+    by_item: dict[str, Step] = {}
+    by_category: dict[str, Step] = {}
+    for step in _steps(history, rows):
+        by_item.setdefault(step.item_id, step)
+        if step.category is not None:
+            by_category.setdefault(step.category, step)
+    near = _nearest(by_item, frozenset(item_ids), loaded)
+    found: dict[ItemId, Reason] = {}
+    for item_id in item_ids:
+        category = _category(item_id, rows)
+        if item_id in by_item:
+            found[item_id] = same(by_item[item_id])
+        elif item_id in near:
+            found[item_id] = neighbouring(near[item_id], item_id)
+        elif category is not None and category in by_category:
+            found[item_id] = filed_alike(by_category[category], item_id)
+    return found
+
+
+def _steps(history: Sequence[PastEvent], rows: Rows) -> list[Step]:
+    """The latest step of each kind with each item, the strongest first, then the newest."""
+    latest: dict[tuple[str, str], int] = {}
+    for event in history[:RECENT]:
+        behaviour = ITEM_BEHAVIOURS.get(event.type)
+        if behaviour is not None and behaviour.relationship in WEIGHTS:
+            key = event.item_id, behaviour.relationship
+            latest[key] = max(latest.get(key, event.ts), event.ts)
+    ordered = sorted(latest, key=lambda key: (-WEIGHTS[key[1]], -latest[key], key[0]))
+    return [
+        Step(item_id, kind, WEIGHTS[kind], _category(ItemId(item_id), rows))
+        for item_id, kind in ordered
+    ]
+
+
+def _nearest(
+    by_item: Mapping[str, Step], wanted: frozenset[str], loaded: Loaded | None
+) -> dict[str, Step]:
+    """For each of the items, the step whose neighbour it is; the strongest counts."""
+    best: dict[str, tuple[float, str]] = {}
+    for item_id, step in by_item.items() if loaded is not None else ():
+        for other, cosine in loaded.model.neighbours(item_id):
+            if other in wanted:
+                rank = step.weight * cosine, item_id
+                best[other] = max(best.get(other, rank), rank)
+    return {other: by_item[item_id] for other, (_, item_id) in best.items()}
+
+
+def _category(item_id: ItemId, rows: Rows) -> str | None:
+    categories = rows.get(item_id, ABSENT).categories
+    return categories[0] if categories else None
