@@ -70,8 +70,10 @@ def _nearest(
     by_item: Mapping[str, Step], wanted: frozenset[str], loaded: Loaded | None
 ) -> dict[str, Step]:
     """For each of the items, the step whose neighbour it is; the strongest counts."""
+    if loaded is None:
+        return {}
     best: dict[str, tuple[float, str]] = {}
-    for item_id, step in by_item.items() if loaded is not None else ():
+    for item_id, step in by_item.items():
         for other, cosine in loaded.model.neighbours(item_id):
             if other in wanted:
                 rank = step.weight * cosine, item_id
