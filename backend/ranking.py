@@ -63,7 +63,7 @@ def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     """The best list for a person: their own, else of the session, else what strangers get."""
     wish = _without_done(wish, shopper)
     if loaded is not None and shopper.steps and shopper.vector is not None:
-        served = _from_model(loaded, _personal(shopper, loaded), wish, Level.PERSONAL)
+        served = _from_model(loaded, _personal(shopper, loaded, wish), wish, Level.PERSONAL)
     elif loaded is not None and any(event.item_id in loaded.known_items for event in shopper.steps):
         served = _from_model(loaded, _session(shopper, loaded), wish, Level.SESSION)
     else:
@@ -174,11 +174,14 @@ def _among(loaded: Loaded, wish: Wish) -> Any:
     return None if fitting is None else loaded.mask(fitting)
 
 
-def _personal(shopper: Shopper, loaded: Loaded) -> object:
+def _personal(shopper: Shopper, loaded: Loaded, wish: Wish) -> object:
+    # A list of some corner of the shop may need what is on nobody's shortlist.
+    is_narrow = bool(wish.candidates) or not wish.only.is_open or len(wish.exclude) > DEPTH
     return loaded.model.score(
         shopper.vector,
         Columns.of(shopper.steps),
         now_ms=reference_ms(loaded, shopper.steps),
+        is_short=not is_narrow,
     )
 
 

@@ -64,9 +64,20 @@ class ServingModel(Protocol):
         ...
 
     def score(
-        self, user_vector: Any, history: Any, *, now_ms: int, items: Sequence[str] | None = None
+        self,
+        user_vector: Any,
+        history: Any,
+        *,
+        now_ms: int,
+        items: Sequence[str] | None = None,
+        is_short: bool = False,
     ) -> Any:
-        """Calibrated chance that the person buys each item, or each of ``items``."""
+        """
+        Calibrated chance that the person buys each item, or each of ``items``.
+
+        Args:
+            is_short: only of those that are worth a look for anybody, or near what they touched.
+        """
         ...
 
     def session(self, history: Any, now_ms: int) -> Any:

@@ -13,7 +13,10 @@ from ml.dataset import Interactions
 from ml.evaluation.comparison import Comparison
 from ml.export import Embedded, Fitted, embed_rows, export, load_fitted
 from ml.neighbours import Neighbours, neighbours
+from ml.serving import ServingModel
 from ml.serving.head import Floats
+from ml.serving.store import write_shortlist
+from ml.shortlisting import shortlist
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,7 @@ def deliver(
     found = embed_rows(fitted, data, now_ms)
     near = _neighbours(data, found, fitted.config)
     export(fitted, data, found, near, folder=folder, version=version, now_ms=now_ms)
+    _shorten(folder, data, found)
     return TrainedModel(
         version=version,
         folder=folder,
@@ -117,6 +121,13 @@ def deliver(
         champion=fitted.champion.name if fitted.champion else "paper",
         similar=near.named(data.catalogue.item_ids),
     )
+
+
+def _shorten(folder: Path, data: Interactions, found: Embedded) -> None:
+    """Put a shortlist beside the model, if one holds nearly all that anybody is shown."""
+    short = shortlist(ServingModel.load(folder), data, found.users, found.user_vectors)
+    if short is not None and short.is_good:
+        write_shortlist(folder, short.is_in)
 
 
 def _neighbours(data: Interactions, found: Embedded, config: PaperConfig) -> Neighbours:

@@ -134,6 +134,7 @@ class FakeModel:
         *,
         now_ms: int,
         items: Sequence[str] | None = None,
+        is_short: bool = False,
     ) -> list[float]:
         """The fixed scores."""
         wanted = self.item_ids if items is None else items

@@ -17,7 +17,7 @@ from ml.serving.head import Head
 from ml.serving.history import PastEvents, known_events
 from ml.serving.intent import IntentScorer
 from ml.serving.session import Scores, by_direction
-from ml.serving.store import read_arrays, read_manifest
+from ml.serving.store import read_arrays, read_manifest, read_shortlist
 from ml.serving.strangers import Strangers
 
 NEW_DAYS = 30
@@ -35,6 +35,7 @@ class ServingModel:
         category_of: (V,)     int32, position in ``categories``, -1 where unknown
         is_listed:   (V,)     bool, may appear in lists: had events, or is new
         neighbour, neighbour_cosine: (V, k), the edges ``SIMILAR_TO`` of the graph, -1 for none
+        is_short:    (V,)     bool, worth a look for anybody; ``None``: nobody could tell
 
     Attributes:
         intent: the champion for pairs that the person has touched; ``None``: the paper's model.
@@ -51,6 +52,7 @@ class ServingModel:
     direction: NDArray[np.float32]
     neighbour: NDArray[np.int32]
     neighbour_cosine: NDArray[np.float32]
+    is_short: NDArray[np.bool_] | None
     counters: ItemCounters
     head: Head
     touched_calibration: Platt
@@ -75,7 +77,7 @@ class ServingModel:
             intent = IntentScorer.of(place, manifest.get("champion"))
             arrays = read_arrays(place)
             strangers = Strangers.of(place, manifest, len(arrays["item_ids"]))
-            return cls._from(manifest, arrays, intent, strangers)
+            return cls._from(manifest, arrays, read_shortlist(place), intent, strangers)
         except (KeyError, IndexError, TypeError, ValueError) as problem:
             raise ModelBroken(f"the model folder lacks something: {problem}") from problem
 
@@ -84,6 +86,7 @@ class ServingModel:
         cls,
         manifest: dict[str, Any],
         arrays: dict[str, NDArray[Any]],
+        is_short: NDArray[np.bool_] | None,
         intent: IntentScorer | None,
         strangers: Strangers | None,
     ) -> "ServingModel":
@@ -102,6 +105,7 @@ class ServingModel:
             # Folders of before reasons were given from memory have none.
             neighbour=arrays.get("neighbour", np.zeros((len(item_ids), 0), np.int32)),
             neighbour_cosine=arrays.get("neighbour_cosine", np.zeros((len(item_ids), 0), "f4")),
+            is_short=is_short,
             counters=ItemCounters(
                 price=np.where(has_price, arrays["price"], np.nan).astype(np.float32),
                 conversion=arrays["conversion"],
@@ -127,6 +131,7 @@ class ServingModel:
         *,
         now_ms: int,
         items: Sequence[str] | None = None,
+        is_short: bool = False,
     ) -> Scores:
         """
         Chance that the person buys each item within the model's horizon.
@@ -135,22 +140,37 @@ class ServingModel:
             user_vector: the stored embedding, 64 numbers.
             history: events of the last ``window_days``; more do no harm.
             items: only these, in this order; ``None`` scores the whole catalogue.
+            is_short: only what is worth a look, where the folder has a shortlist: the items on it,
+                those that the person touched, and those next to them.
 
         Returns:
             (V,) or (len(items),) probabilities. NaN for an unknown item and, without ``items``,
-            for items that are not listed.
+            for items that are not listed or not looked at.
         """
         vector = np.asarray(user_vector, np.float32)
         if vector.shape != self.embedding.shape[1:] or not np.isfinite(vector).all():
             raise ValueError(f"a user vector is {self.embedding.shape[1]} finite numbers")
-        if items is None:
-            rows, out = np.flatnonzero(self.is_listed), np.full(len(self.item_ids), np.nan)
+        if items is None and is_short and self.is_short is not None:
+            wanted = self.is_listed & (self.is_short | self.around(history, now_ms))
+            rows, out = np.flatnonzero(wanted), np.full(len(self.item_ids), np.nan)
             out[rows] = self._probability(vector, history, now_ms, rows)
             return out
+        if items is None:
+            return np.where(self.is_listed, self._everything(vector, history, now_ms), np.nan)
         found = np.array([self.index.get(item_id, -1) for item_id in items], np.int64)
         out = np.full(len(found), np.nan)
         out[found >= 0] = self._probability(vector, history, now_ms, found[found >= 0])
         return out
+
+    def around(self, history: PastEvents, now_ms: int) -> NDArray[np.bool_]:
+        """(V,) what the person touched inside the window, and what is next to that."""
+        start = now_ms - self.window_days * DAY_MS
+        touched = known_events(history, self.index, start_ms=start, end_ms=now_ms).item
+        found = np.zeros(len(self.item_ids), bool)
+        found[touched] = True
+        near = self.neighbour[touched]
+        found[near[near >= 0]] = True
+        return found
 
     def session(self, history: PastEvents, now_ms: int) -> Scores:
         """
@@ -240,12 +260,41 @@ class ServingModel:
         found = [(self.item_ids[row], float(values[row])) for row in rows]
         return sorted(found, key=lambda one: (-one[1], one[0]))[:limit]
 
+    def _everything(self, vector: NDArray[np.float32], history: PastEvents, now_ms: int) -> Scores:
+        """(V,) chances of all items."""
+        window = self._window(history, now_ms)
+        features = PairFeatures(window, self.counters, now_ms)
+        logit = self.head.logits(vector, self.embedding, features.of_everything())
+        chance = self.new_calibration.apply(logit)
+        touched = np.flatnonzero(features.everything_touched())
+        chance[touched] = self._of_touched(logit[touched], window, touched, now_ms)
+        return chance
+
     def _probability(
         self, vector: NDArray[np.float32], history: PastEvents, now_ms: int, rows: NDArray[Any]
     ) -> Scores:
+        """(P,) chances of the items at ``rows``."""
+        window = self._window(history, now_ms)
+        features = PairFeatures(window, self.counters, now_ms)
+        person = np.zeros(len(rows), np.int64)
+        logit = self.head.logits(vector, self.embedding[rows], features.of(person, rows))
+        chance = self.new_calibration.apply(logit)
+        touched = features.is_touched(person, rows)
+        chance[touched] = self._of_touched(logit[touched], window, rows[touched], now_ms)
+        return chance
+
+    def _of_touched(
+        self, logit: NDArray[Any], window: Window, rows: NDArray[Any], now_ms: int
+    ) -> Scores:
+        """Chances of items that the person has touched, by the champion where there is one."""
+        if self.intent is not None and len(rows):
+            return self.intent.probability(window, rows, now_ms)
+        return self.touched_calibration.apply(logit)
+
+    def _window(self, history: PastEvents, now_ms: int) -> Window:
         start = now_ms - self.window_days * DAY_MS
         events = known_events(history, self.index, start_ms=start, end_ms=now_ms)
-        window = Window(
+        return Window(
             np.zeros(len(events.item), np.int32),
             events.item,
             events.code,
@@ -255,16 +304,6 @@ class ServingModel:
             self.category_of,
             self.window_days,
         )
-        features = PairFeatures(window, self.counters, now_ms)
-        person = np.zeros(len(rows), np.int64)
-        logit = self.head.logits(vector, self.embedding[rows], features.of(person, rows))
-        touched = features.is_touched(person, rows)
-        chance = np.where(
-            touched, self.touched_calibration.apply(logit), self.new_calibration.apply(logit)
-        )
-        if self.intent is not None:
-            chance[touched] = self.intent.probability(window, rows[touched], now_ms)
-        return chance
 
     def _within(self, category: str) -> NDArray[np.bool_]:
         """(V,) items whose category is this one or lies below it."""

@@ -14,6 +14,7 @@ from ml.errors import ModelBroken
 
 ARRAYS = "arrays.npz"
 WEIGHTS = "weights.pt"
+SHORTLIST = "shortlist.npz"
 MANIFEST = "manifest.json"
 FORMAT = 1
 
@@ -75,6 +76,30 @@ def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelBroken(f"array {name} holds values that are not finite")
     return arrays
+
+
+def write_shortlist(folder: Path, is_in: NDArray[np.bool_]) -> None:
+    """Add a shortlist to a whole folder; its manifest is written anew, last."""
+    manifest = read_manifest(folder)
+    np.savez_compressed(folder / SHORTLIST, is_in=is_in)
+    write_manifest(folder, manifest)
+
+
+def read_shortlist(folder: Path) -> NDArray[np.bool_] | None:
+    """
+    The shortlist of a folder; most small shops have none.
+
+    Raises:
+        ModelBroken: it is damaged.
+    """
+    if not (folder / SHORTLIST).is_file():
+        return None
+    try:
+        with np.load(folder / SHORTLIST, allow_pickle=False) as stored:
+            found: NDArray[np.bool_] = stored["is_in"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+        raise ModelBroken(f"the model's shortlist cannot be read: {problem}") from problem
+    return found
 
 
 def sha256(path: Path) -> str:

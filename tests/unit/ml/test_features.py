@@ -1,5 +1,7 @@
 """The eight features, by hand and against leaks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,24 @@ def test_one_person_alone_has_the_same_features_as_in_the_crowd(world):
     items = np.arange(world.n_items)
     five, first = np.full(len(items), 5), np.zeros(len(items), int)
     assert np.array_equal(crowd.of(five, items), alone.of(first, items))
+
+
+@pytest.mark.parametrize("days", [1, 60])
+def test_all_items_at_once_have_the_same_features_bit_for_bit(world, days):
+    """For whoever has touched much, little or nothing; so has what is touched."""
+    cutoff = world.end_ms - 5 * DAY_MS
+    counters = item_counters(world, cutoff, days)
+    every = np.arange(world.n_items)
+    for person in (0, 7, 31, -1):
+        mine = window_before(world, cutoff, days)
+        own = np.flatnonzero(mine.user == person)
+        alone = replace(
+            mine,
+            user=np.zeros(len(own), np.int32),
+            **{name: getattr(mine, name)[own] for name in ("item", "code", "ts", "price")},
+            n_users=1,
+        )
+        features = PairFeatures(alone, counters, cutoff)
+        nobody = np.zeros(len(every), np.int64)
+        assert np.array_equal(features.of_everything(), features.of(nobody, every))
+        assert np.array_equal(features.everything_touched(), features.is_touched(nobody, every))
