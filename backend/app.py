@@ -27,6 +27,7 @@ from backend import (
     tracing,
     tracker,
     training,
+    vitals,
 )
 from backend.bodies import MAX_BODY_BYTES
 from backend.wiring import Parts, wire
@@ -63,7 +64,7 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     wire(app, parts)
-    metrics.init_app(app)
+    metrics.init_app(app, vitals.look)
     tracing.init_app(app)
     auth.init_app(app, parts.keys)
     errors.init_app(app)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from flask import g
 from pydantic import BaseModel, Field
 
 from backend.answers import iso, to_json
@@ -97,14 +98,21 @@ def envelope(served: Served, wish: Wish, loaded: Loaded | None) -> dict[str, Any
         served,
         served.rendered or places_of(served, wish.limit),
         version=loaded.version if loaded else None,
+        is_stale=loaded is not None and loaded.is_stale,
         following=f"{served.page}.{wish.limit}.{wish.limit}" if served.page else None,
     )
 
 
 def whole(
-    served: Served, places: object, *, version: str | None, following: str | None
+    served: Served,
+    places: object,
+    *,
+    version: str | None,
+    following: str | None,
+    is_stale: bool = False,
 ) -> dict[str, Any]:
     """The same for given places of a list."""
+    g.level = served.level.value
     metrics().levels.labels(served.level.value).inc()
     if served.is_degraded:
         metrics().degraded.inc()
@@ -113,7 +121,7 @@ def whole(
         "model_version": version,
         "experiment": None,
         "level": served.level.value,
-        "stale": False,
+        "stale": is_stale,
         "degraded": served.is_degraded,
         "items": places,
         "next": following,

@@ -1,6 +1,7 @@
 """The model that serves now: follows the pointer in the graph and swaps at once."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -11,9 +12,13 @@ from backend.serving import Loaded, LoadModel, ModelUnusable, ServingModel
 from backend.shelf import Shelf
 from graph import models
 from graph.domain.ids import ModelVersion
+from graph.domain.models import Model, ModelStatus
 from graph.errors import GraphError
 
 log = structlog.get_logger(__name__)
+
+_AGAIN_S = 30.0
+"""A model that could not be loaded is looked at again this often: somebody may mend it."""
 
 
 class LiveModel:
@@ -33,6 +38,7 @@ class LiveModel:
         *,
         interval_s: float = 2.0,
         on_swap: Callable[[str], None] = lambda version: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._graph = graph
         self._load_version = load
@@ -41,7 +47,9 @@ class LiveModel:
         self._interval_s = interval_s
         self.on_swap = on_swap
         self._loaded: Loaded | None = None
+        self._clock = clock
         self._refused: ModelVersion | None = None
+        self._again_at = 0.0
         self._loading = threading.Lock()
         self._wake = threading.Event()
         self._stopped = False
@@ -64,12 +72,28 @@ class LiveModel:
                 return self._loaded
             model = self._load(pointer.version)
             if model is not None:
-                known = frozenset(model.item_ids)
-                self._learn(known)
-                self._loaded = Loaded(model, pointer.version, pointer.slot, known)
-                self.on_swap(pointer.version)
-                log.info("model_swapped", version=pointer.version, items=len(known))
+                self._swap(model, pointer)
+            elif self._loaded is None:
+                self._fall_back()
             return self._loaded
+
+    def _swap(self, model: ServingModel, of: Model, *, is_stale: bool = False) -> None:
+        known = frozenset(model.item_ids)
+        self._learn(known)
+        self._loaded = Loaded(model, of.version, of.slot, known, is_stale)
+        self.on_swap(of.version)
+        log.info("model_swapped", version=of.version, items=len(known), stale=is_stale)
+
+    def _fall_back(self) -> None:
+        """The newest model that was live before and whose files are whole answers meanwhile."""
+        for older in self._graph.read(models.all_models):
+            if older.status is ModelStatus.RETIRED:
+                try:
+                    model = self._load_version(older.version)
+                except ModelUnusable:
+                    continue
+                self._swap(model, older, is_stale=True)
+                return
 
     def can_load(self, version: ModelVersion) -> bool:
         """Whether the files of a version are there and whole."""
@@ -116,10 +140,13 @@ class LiveModel:
         self._acquaintances.learn(self._graph, self._shelf.epoch)
 
     def _load(self, version: ModelVersion) -> ServingModel | None:
+        """The model, unless it could not be loaded a moment ago: its files are read whole."""
+        if version == self._refused and self._clock() < self._again_at:
+            return None
         try:
             return self._load_version(version)
         except ModelUnusable as error:
             if version != self._refused:
                 log.error("model_unusable", version=version, reason=str(error))
-            self._refused = version
+            self._refused, self._again_at = version, self._clock() + _AGAIN_S
             return None

@@ -6,6 +6,7 @@ each of them shows the sums over all.
 """
 
 import os
+from collections.abc import Callable
 
 from flask import Flask, Response, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -93,7 +94,30 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="mostrecent",
         )
+        self.list_seconds = Histogram(
+            "shopgraph_list_seconds",
+            "Time to answer with a list, by the level that served it.",
+            ["route", "level"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.stream_waiting = self._now("shopgraph_stream_waiting", "Entries not in the graph yet.")
+        self.dead_letters = self._now("shopgraph_dead_letters", "Dead letters that wait.")
+        self.model_age_seconds = self._now(
+            "shopgraph_model_age_seconds", "Age of the newest behaviour that the model has seen."
+        )
+        self.training_progress = self._now(
+            "shopgraph_training_progress", "Share of the newest training run that is done.", "stage"
+        )
+        self.stores_away = self._now(
+            "shopgraph_store_away", "1 for a store that did not answer just now.", "store"
+        )
         self._serving: str | None = None
+        self._stage: str | None = None
+
+    def _now(self, name: str, what: str, *labels: str) -> Gauge:
+        """A gauge that is set when the page is asked for."""
+        return Gauge(name, what, labels, registry=self.registry, multiprocess_mode="mostrecent")
 
     def model_serves(self, version: str) -> None:
         """Say which model serves from now on."""
@@ -101,6 +125,13 @@ class Metrics:
             self.model_age.labels(self._serving).set(0)
         self.model_age.labels(version).set(1)
         self._serving = version
+
+    def training_is_at(self, stage: str, progress: float) -> None:
+        """Say where the newest training run stands."""
+        if self._stage not in (None, stage):
+            self.training_progress.labels(self._stage).set(0)
+        self.training_progress.labels(stage).set(progress)
+        self._stage = stage
 
     def page(self) -> bytes:
         """Everything counted, by all processes that count in one folder."""
@@ -111,12 +142,18 @@ class Metrics:
         return generate_latest(shared)
 
 
-def init_app(app: Flask) -> None:
-    """Give the application its counters and the page that shows them."""
+def init_app(app: Flask, look: Callable[[Metrics], None]) -> None:
+    """
+    Give the application its counters and the page that shows them.
+
+    Args:
+        look: sets what is looked up only when somebody asks.
+    """
     counted = Metrics()
     app.extensions["shopgraph_metrics"] = counted
 
     def show() -> Response:
+        look(counted)
         return Response(counted.page(), content_type=CONTENT_TYPE_LATEST)
 
     app.add_url_rule("/metrics", "metrics", show)

@@ -124,12 +124,18 @@ LoadModel = Callable[[ModelVersion], ServingModel]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model in memory, the items it knows, and the slot of its vectors in the graph."""
+    """
+    A model in memory, the items it knows, and the slot of its vectors in the graph.
+
+    Attributes:
+        is_stale: it was live once, and answers since the live one cannot be loaded.
+    """
 
     model: ServingModel
     version: ModelVersion
     slot: Slot
     known_items: frozenset[str]
+    is_stale: bool = False
     _masks: dict[frozenset[str], Any] = field(default_factory=dict, compare=False)
 
     def mask(self, item_ids: frozenset[str]) -> Any:

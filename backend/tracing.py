@@ -35,6 +35,8 @@ def _end(response: Response) -> Response:
     counted = metrics()
     counted.requests.labels(request.method, route, response.status_code).inc()
     counted.seconds.labels(request.method, route).observe(seconds)
+    if (level := g.get("level")) is not None:
+        counted.list_seconds.labels(route, level).observe(seconds)
     if response.status_code >= 500:
         log.warning(
             "request_answered",

@@ -43,6 +43,10 @@ class Rows(Protocol):
         """Ask for a sign of life; raises ``StreamUnavailable``."""
         ...
 
+    def depth(self) -> int:
+        """Entries that are not in the graph yet; raises ``StreamUnavailable``."""
+        ...
+
 
 class Denials(Protocol):
     """Who denied what, for every process at once."""

@@ -19,7 +19,7 @@ from backend.serving import Columns, ModelUnusable, ServingModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
 from backend.wiring import Parts
-from graph import items, models, pulls, recommendations
+from graph import items, models, pulls, recommendations, training_runs
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
@@ -224,6 +224,11 @@ class FakeStream:
         """A sign of life."""
         if self.is_away:
             raise StreamUnavailable
+
+    def depth(self) -> int:
+        """Events that wait."""
+        self.ping()
+        return len(self.taken)
 
 
 @dataclass
@@ -447,6 +452,7 @@ def world(
             recommendations.reasons: {},
             pulls.users: everybody,
             items.popular: [],
+            training_runs.latest: [],
             people.look_up: Known(pointer=None, person=None, past=()),
             **(answers or {}),
         }

@@ -42,7 +42,8 @@ class Reporter:
         self.share = min(max(self.share, share), 1.0)
         self._figures |= figures or {}
         if is_new_stage:
-            self._figures[f"{stage}_began_s"] = round(time.monotonic() - self._began, 1)
+            began_s = self._figures[f"{stage}_began_s"] = round(time.monotonic() - self._began, 1)
+            log.info("training_stage", stage=stage, began_s=began_s)
         if at_once or is_new_stage or time.monotonic() - self._written >= EVERY_S:
             self._written = time.monotonic()
             self._held.write(

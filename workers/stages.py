@@ -1,6 +1,7 @@
 """The stages of a training run, in order: pull, train, judge, write back, swap."""
 
 import math
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -12,7 +13,7 @@ from graph import models
 from graph.client import Graph
 from graph.domain.ids import ModelVersion
 from graph.domain.models import NOT_SERVED, Model, ModelStatus, Profile, TrainingRun
-from ml import training
+from ml import delivered, training
 from ml.config import PaperConfig, Progress
 from ml.delivery import TrainedModel
 from workers.columns import Pulled, pull
@@ -71,19 +72,23 @@ def train_and_swap(
         at_once=True,
     )
     live = graph.read(models.live)
+    if live is not None and _names(run).fullmatch(live.version):
+        # The try before was killed between the swap and the last word of the run.
+        reporter.finish(live.version, {"metrics": live.metrics})
+        return
     if live is not None and is_up_to_date(live, run, pulled):
         note = "no new events since the live model; training was skipped"
         reporter.finish(live.version, {"note": note, "metrics": live.metrics})
         return
-    version = version_of(run, pulled, attempt=reporter.attempt)
-    trained = _train(pulled, config, place.store / version, version, reporter)
+    seq, trained = _trained(pulled, run, config, place, reporter)
+    version = ModelVersion(trained.version)
     model = Model(
         version=version,
         status=ModelStatus.CANDIDATE,
         slot=graph.read(models.idle_slot),
         profile=run.profile,
         as_of_ms=trained.as_of_ms,
-        data_seq=pulled.data_seq,
+        data_seq=seq,
         created_at=now_ms(),
         metrics=trained.metrics,
         champion=trained.champion,
@@ -125,10 +130,24 @@ def is_ablation(config: PaperConfig) -> bool:
     return not (config.attention and config.graph)
 
 
-def version_of(run: TrainingRun, pulled: Pulled, *, attempt: int) -> ModelVersion:
+def version_of(run: TrainingRun, data_seq: int, *, attempt: int) -> ModelVersion:
     """A name that says which events the model has seen, and which try of which run made it."""
     again = f"-{attempt}" if attempt > 1 else ""
-    return ModelVersion(f"m-{pulled.data_seq}-{run.run_id[-8:]}{again}")
+    return ModelVersion(f"m-{data_seq}-{run.run_id[-8:]}{again}")
+
+
+def _names(run: TrainingRun) -> re.Pattern[str]:
+    return re.compile(rf"m-([0-9]+)-{re.escape(run.run_id[-8:])}(-[0-9]+)?")
+
+
+def left_behind(place: Place, run: TrainingRun) -> list[tuple[int, Path]]:
+    """Folders of a run's earlier tries, newest first, each with the last event it has seen."""
+    found = [
+        (int(match[1]), path)
+        for path in (place.store.iterdir() if place.store.is_dir() else ())
+        if (match := _names(run).fullmatch(path.name)) and path.is_dir()
+    ]
+    return sorted(found, key=lambda one: one[1].stat().st_mtime, reverse=True)
 
 
 def refusal(metrics: Mapping[str, float], config: PaperConfig, champion: str) -> str | None:
@@ -162,6 +181,29 @@ def prune(place: Place, *, keep: set[ModelVersion]) -> None:
         if folder.name not in keep:
             shutil.rmtree(folder)
             log.info("model_folder_removed", version=folder.name)
+
+
+def _trained(
+    pulled: Pulled, run: TrainingRun, config: PaperConfig, place: Place, reporter: Reporter
+) -> tuple[int, TrainedModel]:
+    """
+    The run's model, and the last event that it has seen.
+
+    A try that was killed after it had trained left a whole folder; this one goes on from there.
+    """
+    for seq, folder in left_behind(place, run) if reporter.attempt > 1 else ():
+        version = version_of(run, seq, attempt=reporter.attempt)
+        moved = folder.rename(place.store / version)
+        kept = delivered.find(moved, version)
+        if kept is not None:
+            log.info("training_taken_up", version=version, left_by=folder.name)
+            reporter.at("export", _TRAIN_ENDS, {"taken_up": folder.name})
+            return seq, kept
+        shutil.rmtree(moved)
+    version = version_of(run, pulled.data_seq, attempt=reporter.attempt)
+    trained = _train(pulled, config, place.store / version, version, reporter)
+    delivered.keep(trained)
+    return pulled.data_seq, trained
 
 
 def _train(

@@ -11,7 +11,7 @@ from ml.cold.cases import before, times
 from ml.evaluation.groups import by_last_behaviour, in_prefix
 from ml.evaluation.ranking import Cases
 from ml.evaluation.records import Study
-from ml.features.behaviours import PURCHASE, WEIGHTS
+from ml.features.behaviours import PURCHASE
 from ml.fusion.config import Content, FusionConfig
 from ml.fusion.model import Fusion
 from ml.ranking.history import OwnHistory
@@ -32,7 +32,7 @@ STEPS = 50
 QUICK = 4
 """A quick look asks one person in so many."""
 
-CONFIG = FusionConfig(epochs=4)
+CONFIG = FusionConfig(epochs=3)
 
 SWITCHES: dict[str, Mapping[str, object]] = {
     "without attention": {"attention": False},
@@ -48,7 +48,6 @@ OTHERWISE: dict[str, Mapping[str, object]] = {
     "with id dropout": {"id_dropout": 0.2},
     "GRU in place of LSTM": {"encoder": "gru"},
     "attention block in place of LSTM": {"encoder": "attention"},
-    "purchases count more as targets": {"target_weight": tuple(WEIGHTS.tolist())},
     "neighbours of neighbours": {"hops": 2},
 }
 """What could be added or done in another way; off by default."""

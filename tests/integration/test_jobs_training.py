@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from neo4j import ManagedTransaction
 
-from graph import events, leases, models, training_runs
+from graph import events, leases, models, pulls, training_runs
 from graph.client import Graph
 from graph.domain.events import EventType
 from graph.domain.ids import RunId
@@ -257,6 +257,10 @@ def test_f4_killed_while_writing_back_the_run_completes_and_nothing_half_written
         with pytest.raises(SystemExit):
             attempt(graph, settings, run.run_id, owner="first")
     assert graph.read(models.live) is None
+    # It had trained already, so the second try has nothing to train, whatever happened since.
+    late = shop.START_MS + 80 * shop.DAY_MS
+    graph.write(events.record, [shop.event(90_000, shop.person(1), 2, EventType.VIEW, late)])
+    monkeypatch.setattr("ml.training.train", die)
     attempt(graph, settings, run.run_id, owner="second")
     ended = graph.read(training_runs.get, run.run_id)
     assert ended.state is RunState.FINISHED
@@ -264,6 +268,36 @@ def test_f4_killed_while_writing_back_the_run_completes_and_nothing_half_written
     states = {one.version: one.status for one in graph.read(models.all_models)}
     assert states.pop(ended.model_version) is ModelStatus.LIVE
     assert set(states.values()) == {ModelStatus.FAILED}
+    assert ServingModel.load(settings.model_store / ended.model_version).version == (
+        ended.model_version
+    )
+    live = graph.read(models.live)
+    assert live is not None
+    assert live.data_seq < graph.read(pulls.last_seq)
+    assert graph.read(stored_vectors, live.slot)
+
+
+def test_f4_killed_after_the_swap_the_run_ends_with_the_model_that_is_live(
+    graph: Graph, settings: JobSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is not touched, and nothing is trained again."""
+    shop.fill(graph, shop.checkerboard())
+    run = asked(graph)
+
+    def die(*_: object) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stages, "prune", lambda *_, **__: die())
+        with pytest.raises(SystemExit):
+            attempt(graph, settings, run.run_id, owner="first")
+    live = graph.read(models.live)
+    assert live is not None
+    monkeypatch.setattr("ml.training.train", die)
+    attempt(graph, settings, run.run_id, owner="second")
+    ended = graph.read(training_runs.get, run.run_id)
+    assert (ended.state, ended.model_version) == (RunState.FINISHED, live.version)
+    assert ServingModel.load(settings.model_store / live.version).version == live.version
 
 
 def test_a_second_pull_reads_only_new_edges(graph: Graph, tmp_path: Path) -> None:

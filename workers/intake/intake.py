@@ -113,6 +113,10 @@ class Intake:
         """Ask the stream for a sign of life; raises ``StreamUnavailable``."""
         self._stream.ping()
 
+    def depth(self) -> int:
+        """Entries of the stream that are not in the graph yet; raises ``StreamUnavailable``."""
+        return self._stream.depth()
+
     def _limits(self, caller: Caller) -> Limits:
         quotas = self._quotas
         per_minute = quotas.browser_per_minute if caller.is_browser else quotas.server_per_minute

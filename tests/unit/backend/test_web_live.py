@@ -11,11 +11,13 @@ from backend.breaker import Breaker
 from backend.live import LiveModel
 from backend.serving import Columns
 from backend.shelf import Shelf
-from graph import models, pulls
+from graph import items, models, pulls
+from graph.domain.models import Model, ModelStatus
 from graph.errors import GraphUnavailable
 from graph.shelf import on_shelf
 from tests.factories import (
     NOW_MS,
+    SERVER,
     FakeChanges,
     FakeGraph,
     FakeModel,
@@ -107,6 +109,44 @@ def test_the_watcher_follows_the_pointer_and_outlives_a_graph_that_is_away() -> 
     graph.is_away = False
     assert swapped.wait(5)
     live.stop()
+
+
+def retired(version: str, created_at: int) -> Model:
+    return stored_model(version, status=ModelStatus.RETIRED, created_at=created_at)
+
+
+def test_a_process_that_starts_with_a_broken_live_model_answers_by_the_last_good_one() -> None:
+    """It says that this one is stale, and takes the live one as soon as it can be loaded."""
+    now = [0.0]
+    here = world()
+    here.versions["m-old"] = FakeModel({"a": 1.0}, "m-old")
+    here.graph.answers[models.live] = stored_model("m-broken")
+    here.graph.answers[models.all_models] = [
+        stored_model("m-broken"),
+        stored_model("m-failed", status=ModelStatus.FAILED),
+        retired("m-gone", 3),
+        retired("m-old", 2),
+    ]
+    here.models._clock = lambda: now[0]
+    here.models.refresh()
+    told = here.client.get("/v1/popular-items", headers=SERVER).json
+    assert (told["model_version"], told["stale"]) == ("m-old", True)
+    here.versions["m-broken"] = FakeModel({"a": 1.0}, "m-broken")
+    here.models.refresh()
+    assert here.client.get("/v1/popular-items", headers=SERVER).json["stale"]
+    now[0] = 60.0
+    here.models.refresh()
+    told = here.client.get("/v1/popular-items", headers=SERVER).json
+    assert (told["model_version"], told["stale"]) == ("m-broken", False)
+
+
+def test_without_any_good_model_popular_items_are_counted() -> None:
+    """Never a 500."""
+    here = world(answers={models.all_models: [], items.popular: [("x", 2.0)]})
+    here.graph.answers[models.live] = stored_model("m-broken")
+    here.models.refresh()
+    told = here.client.get("/v1/popular-items", headers=SERVER).json
+    assert (told["level"], told["model_version"]) == ("popular", None)
 
 
 def test_columns_leave_out_what_says_nothing_of_an_item() -> None:

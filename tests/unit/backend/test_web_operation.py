@@ -1,6 +1,7 @@
 """Health, the document, the page, the guide, the environment."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from flask import Flask
 
 from backend import exploration
 from backend.settings import SettingsMissing, WebSettings, read
+from graph import training_runs
+from graph.domain.ids import RunId
+from graph.domain.models import RunState, TrainingRun
 from graph.errors import SchemaMissing
-from tests.factories import SERVER, FakeModel, world
+from tests.factories import NOW_MS, SERVER, FakeModel, world
 
 
 def test_alive_needs_nothing() -> None:
@@ -115,6 +119,44 @@ def test_calls_are_counted_by_route_and_never_by_what_was_asked() -> None:
     assert 'route="/v1/recommendations",status="200"' in shown
     assert 'route="unknown",status="404"' in shown
     assert "u-17" not in shown
+
+
+def test_operators_see_lag_age_and_training_and_which_store_is_away() -> None:
+    """Looked up when the page is asked for; what cannot be said now keeps its last value."""
+    run = TrainingRun(
+        run_id=RunId("t-1"),
+        state=RunState.RUNNING,
+        profile="paper",
+        stage="fit",
+        progress=0.25,
+        requested_at=0,
+    )
+    here = world(FakeModel({"a": 1.0}, as_of_ms=NOW_MS - 90_000))
+    here.graph.answers[training_runs.latest] = [run]
+    shown = here.client.get("/metrics").text
+    assert "shopgraph_model_age_seconds 90.0" in shown
+    assert 'shopgraph_training_progress{stage="fit"} 0.25' in shown
+    assert "shopgraph_stream_waiting 0.0" in shown
+    assert 'shopgraph_store_away{store="graph"} 0.0' in shown
+    assert 'shopgraph_store_away{store="valkey"} 1.0' in shown, "these letters are nowhere"
+    here.graph.answers[training_runs.latest] = [replace(run, stage="write", progress=0.9)]
+    shown = here.client.get("/metrics").text
+    assert 'shopgraph_training_progress{stage="fit"} 0.0' in shown
+    here.graph.is_away = True
+    shown = here.client.get("/metrics").text
+    assert 'shopgraph_training_progress{stage="write"} 0.9' in shown
+    assert 'shopgraph_store_away{store="graph"} 1.0' in shown
+
+
+def test_lists_are_timed_by_the_level_that_served_them() -> None:
+    """So that a slow or a poor level is seen."""
+    here = world(FakeModel({"a": 1.0}))
+    here.client.get("/v1/recommendations?user_id=u-17", headers=SERVER)
+    here.client.get("/v1/similar-items?item_id=x&exclude=a", headers=SERVER)
+    shown = here.client.get("/metrics").text
+    counted = 'shopgraph_list_seconds_count{level="%s",route="/v1/%s"} 1.0'
+    assert counted % ("popular", "recommendations") in shown
+    assert counted % ("none", "similar-items") in shown
 
 
 def test_the_guide_of_the_browser_may_be_read_from_its_origin(tmp_path: Path) -> None:

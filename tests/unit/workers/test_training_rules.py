@@ -18,7 +18,7 @@ from graph.domain.models import (
     is_stored,
 )
 from ml.config import PaperConfig
-from workers.stages import Place, configured, prune, refusal, version_of
+from workers.stages import Place, configured, left_behind, prune, refusal, version_of
 
 GOOD = {"test_paper_ap": 0.3, "test_popularity_ap": 0.2, "test_base_rate": 0.02}
 
@@ -86,16 +86,26 @@ def test_the_papers_profile_trains_its_model_alone() -> None:
     assert configured(asked("fusion")).contenders
 
 
+def test_a_try_finds_what_earlier_tries_of_its_own_run_left(tmp_path: Path) -> None:
+    """Newest first, with the events that each has seen; other runs and files are none of it."""
+    names = ("m-40-abcdef12", "m-42-abcdef12-2", "m-40-00000000", "m-40-abcdef12.part", "x")
+    for age, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1_000 + age, 1_000 + age))
+    (tmp_path / "m-43-abcdef12-3").write_text("no folder")
+    found = left_behind(Place(tmp_path, 5), asked())
+    assert [(seq, path.name) for seq, path in found] == [
+        (42, "m-42-abcdef12-2"),
+        (40, "m-40-abcdef12"),
+    ]
+    assert left_behind(Place(tmp_path / "nowhere", 5), asked()) == []
+
+
 def test_every_try_of_a_run_has_a_version_of_its_own() -> None:
     """So a half-written model is never taken for a whole one."""
     run = asked()
-
-    class Seen:
-        data_seq = 42
-
-    seen: Any = Seen()
-    assert version_of(run, seen, attempt=1) == "m-42-abcdef12"
-    assert version_of(run, seen, attempt=2) == "m-42-abcdef12-2"
+    assert version_of(run, 42, attempt=1) == "m-42-abcdef12"
+    assert version_of(run, 42, attempt=2) == "m-42-abcdef12-2"
 
 
 def model(version: str, made: int, **changes: Any) -> Model:

@@ -1,0 +1,36 @@
+"""What operators watch, looked up when they ask: lag, letters, age, training."""
+
+from collections.abc import Callable
+
+from backend.metrics import Metrics
+from backend.wiring import clock_ms, graph, models, parts
+from graph import training_runs
+from graph.errors import GraphError
+from workers.intake.errors import StreamUnavailable
+
+
+def look(counted: Metrics) -> None:
+    """Set the gauges; a store that is away keeps its last ones, and is told of."""
+    counted.stores_away.labels("valkey").set(_is_away(lambda: _look_at_stream(counted)))
+    counted.stores_away.labels("graph").set(_is_away(lambda: _look_at_training(counted)))
+    loaded = models().current()
+    if loaded is not None:
+        counted.model_age_seconds.set(max(0, clock_ms() - loaded.model.as_of_ms) / 1_000)
+
+
+def _look_at_stream(counted: Metrics) -> None:
+    counted.stream_waiting.set(parts().intake.depth())
+    counted.dead_letters.set(parts().letters.depth())
+
+
+def _look_at_training(counted: Metrics) -> None:
+    for run in graph().read(training_runs.latest, 1):
+        counted.training_is_at(run.stage, run.progress)
+
+
+def _is_away(look_at: Callable[[], None]) -> bool:
+    try:
+        look_at()
+    except (GraphError, StreamUnavailable):
+        return True
+    return False
