@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+import orjson
+
 from workers.benchmarks.figures import Bar, Figure
 from workers.benchmarks.load import Load, Target, run_load
 
@@ -11,35 +13,79 @@ SECONDS = 5.0
 CONNECTIONS = (1, 8, 32)
 
 
+Ask = Callable[[Target, int], bytes]
+"""Makes the bytes of the n-th request."""
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A kind of request, the ids it is asked with, and the rate to hold at 8 connections."""
+    """A kind of request, how the n-th of it is asked, and the rate to hold at 8 connections."""
 
     name: str
-    path: str
-    ids: Sequence[str]
+    request: Ask
     bar: float | None = None
-
-    def request(self, target: Target, number: int) -> bytes:
-        """The bytes of the n-th request of this kind."""
-        return target.get(self.path + quote(self.ids[number % len(self.ids)], safe=""))
 
 
 def questions(people: Sequence[str], items: Sequence[str]) -> list[Question]:
     """
     What a storefront asks.
 
+    "As before" is asked again and again by the same people, of whom nothing has changed; "made
+    anew" leaves out another item each time, so no kept answer fits.
+
     Args:
         people: the shop's own ids of customers with a history.
         items: ids of items with events.
     """
     strangers = [f"stranger-{number}" for number in range(10_000)]
+    lists, near = "/v1/recommendations?limit=20", "/v1/similar-items?limit=20&item_id="
     return [
-        Question("personal", "/v1/recommendations?limit=20&user_id=", people, 600),
-        Question("unknown user", "/v1/recommendations?limit=20&user_id=", strangers, 3_000),
-        Question("similar items", "/v1/similar-items?limit=20&item_id=", items, 4_000),
-        Question("popular items", "/v1/popular-items?limit=", ["20"], 4_000),
+        Question("personal, as before", _of(f"{lists}&user_id=", people), 3_000),
+        Question("personal, made anew", _anew(f"{lists}&user_id=", people), 600),
+        Question("unknown user", _of(f"{lists}&anonymous_id=", strangers), 3_000),
+        Question("session told with the question", _session(items)),
+        Question("a list of 100 ranked for a person", _ranked(people, items)),
+        Question(
+            "similar items, as before", _of("/v1/similar-items?limit=20&item_id=", items), 4e3
+        ),
+        Question("similar items, made anew", _anew(near, items)),
+        Question("popular items", _of("/v1/popular-items?limit=", ["20"]), 4_000),
     ]
+
+
+def _of(path: str, ids: Sequence[str]) -> Ask:
+    def ask(target: Target, number: int) -> bytes:
+        return target.get(path + quote(ids[number % len(ids)], safe=""))
+
+    return ask
+
+
+def _anew(path: str, ids: Sequence[str]) -> Ask:
+    def ask(target: Target, number: int) -> bytes:
+        one = quote(ids[number % len(ids)], safe="")
+        return target.get(f"{path}{one}&exclude=nothing-{number}")
+
+    return ask
+
+
+def _session(items: Sequence[str]) -> Ask:
+    def ask(target: Target, number: int) -> bytes:
+        steps = [
+            {"event_type": "view", "item_id": items[(number * 7 + step) % len(items)]}
+            for step in range(3)
+        ]
+        return target.post("/v1/recommendations", orjson.dumps({"limit": 20, "events": steps}))
+
+    return ask
+
+
+def _ranked(people: Sequence[str], items: Sequence[str]) -> Ask:
+    def ask(target: Target, number: int) -> bytes:
+        sent = [items[(number * 13 + place) % len(items)] for place in range(min(100, len(items)))]
+        body = {"user_id": people[number % len(people)], "limit": 20, "candidates": sent}
+        return target.post("/v1/recommendations", orjson.dumps(body))
+
+    return ask
 
 
 def answer_figures(
