@@ -8,6 +8,7 @@ from workers.intake import changes as module
 from workers.intake.changes import EPOCH, PENDING, CatalogueChanges
 from workers.intake.errors import StreamUnavailable
 from workers.intake.online import OnlineState
+from workers.intake.pages import KEPT_S, Listed, Pages
 
 A, B, C = ItemId("a"), ItemId("颜色/红"), ItemId("c")
 
@@ -94,3 +95,20 @@ def test_with_valkey_away_nobody_may_change_items() -> None:
     """Nobody could be told."""
     with pytest.raises(StreamUnavailable):
         CatalogueChanges("redis://127.0.0.1:1/0").begin([A])
+
+
+def test_the_rest_of_a_list_is_kept_as_it_was_ranked(redis_url: str) -> None:
+    """Scores, ids with any characters, and places without a score; under a name of its own."""
+    pages = Pages(redis_url)
+    listed = Listed(
+        level="personal",
+        model_version="m-1",
+        items=[("a", 0.1 + 0.2), (B, -3.5), ("🙂", None)],
+        user_id="c_1",
+    )
+    name = pages.keep(listed)
+    assert pages.find(name) == listed
+    assert pages.keep(listed) != name
+    assert pages.find("0" * 32) is None
+    with redis.Redis.from_url(redis_url) as client:
+        assert 0 < client.ttl(f"shopgraph:page:{name}") <= KEPT_S
