@@ -353,7 +353,7 @@ def test_a_visitor_who_became_known_counts_as_the_customer(graph: Graph, tmp_pat
 
 
 def test_the_refresh_gives_new_people_a_vector_and_leaves_others_alone(
-    graph: Graph, settings: JobSettings
+    graph: Graph, settings: JobSettings, redis_url: str
 ) -> None:
     """Without training: only people with events since the model was made are written."""
     shop.fill(graph, shop.checkerboard())
@@ -361,7 +361,7 @@ def test_the_refresh_gives_new_people_a_vector_and_leaves_others_alone(
     live = graph.read(models.live)
     assert live is not None
     place = Place(settings.model_store, 5)
-    changes = CatalogueChanges(settings.broker_url)
+    changes = CatalogueChanges(redis_url)
     before, told = graph.read(stored_vectors, live.slot), changes.stamp()
     assert refresh(graph, place, changes) == 0
     assert changes.stamp() == told
