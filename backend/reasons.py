@@ -6,15 +6,7 @@ from backend.serving import Loaded
 from graph.domain.events import ITEM_BEHAVIOURS
 from graph.domain.ids import ItemId
 from graph.events import PastEvent
-from graph.recommendations import (
-    RECENT,
-    WEIGHTS,
-    Reason,
-    Step,
-    filed_alike,
-    neighbouring,
-    same,
-)
+from graph.recommendations import RECENT, WEIGHTS, Reason, Step, strongest
 from graph.shelf import ABSENT, OnShelf
 
 Rows = Mapping[ItemId, OnShelf]
@@ -26,29 +18,16 @@ def reasons(
     """
     The strongest path from a person to each of the items; no path, no entry.
 
-    The item itself comes before one next to it, and that before one of the same category.
-
     Args:
         history: newest first; every step of it is an edge.
         rows: what is known of all these items, for their main categories.
     """
-    by_item: dict[str, Step] = {}
-    by_category: dict[str, Step] = {}
-    for step in _steps(history, rows):
-        by_item.setdefault(step.item_id, step)
-        if step.category is not None:
-            by_category.setdefault(step.category, step)
-    near = _nearest(by_item, frozenset(item_ids), loaded)
-    found: dict[ItemId, Reason] = {}
-    for item_id in item_ids:
-        category = _category(item_id, rows)
-        if item_id in by_item:
-            found[item_id] = same(by_item[item_id])
-        elif item_id in near:
-            found[item_id] = neighbouring(near[item_id], item_id)
-        elif category is not None and category in by_category:
-            found[item_id] = filed_alike(by_category[category], item_id)
-    return found
+    wanted = frozenset(item_ids)
+    return strongest(
+        _steps(history, rows),
+        {item_id: _category(item_id, rows) for item_id in item_ids},
+        lambda by_item: _nearest(by_item, wanted, loaded),
+    )
 
 
 def _steps(history: Sequence[PastEvent], rows: Rows) -> list[Step]:

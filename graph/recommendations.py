@@ -1,6 +1,6 @@
 """What the graph itself knows about an answer: nearest neighbours, and why an item fits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from neo4j import ManagedTransaction
@@ -109,24 +109,30 @@ def _quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
-def reasons(
-    tx: ManagedTransaction, user_id: UserId, item_ids: Sequence[ItemId]
+def strongest(
+    steps: Iterable[Step],
+    categories: Mapping[ItemId, str | None],
+    nearest: Callable[[Mapping[str, Step]], Mapping[str, Step]],
 ) -> dict[ItemId, Reason]:
     """
-    The strongest real path from a person to each of the items; no path, no entry.
+    The strongest path to each of the items; no path, no entry.
 
-    The item itself comes before a similar one, and that before one of the same category.
+    The item itself comes before one next to it, and that before one of the same category.
+
+    Args:
+        steps: of a person, the strongest first.
+        categories: main category of each of the items.
+        nearest: for the items that are next to one of the steps, by item, that step.
     """
-    steps = _steps(tx, user_id)
     by_item: dict[str, Step] = {}
     by_category: dict[str, Step] = {}
     for step in steps:
         by_item.setdefault(step.item_id, step)
         if step.category is not None:
             by_category.setdefault(step.category, step)
-    near = _nearest(tx, list(by_item), item_ids, by_item)
+    near = nearest(by_item)
     found: dict[ItemId, Reason] = {}
-    for item_id, category in _categories(tx, item_ids).items():
+    for item_id, category in categories.items():
         if item_id in by_item:
             found[item_id] = same(by_item[item_id])
         elif item_id in near:
@@ -134,6 +140,17 @@ def reasons(
         elif category is not None and category in by_category:
             found[item_id] = filed_alike(by_category[category], item_id)
     return found
+
+
+def reasons(
+    tx: ManagedTransaction, user_id: UserId, item_ids: Sequence[ItemId]
+) -> dict[ItemId, Reason]:
+    """The strongest real path from a person to each of the items; no path, no entry."""
+    return strongest(
+        _steps(tx, user_id),
+        _categories(tx, item_ids),
+        lambda by_item: _nearest(tx, list(by_item), item_ids, by_item),
+    )
 
 
 def _steps(tx: ManagedTransaction, user_id: UserId) -> list[Step]:
