@@ -1,5 +1,6 @@
 """A whole installation of its own for a measurement: servers, processes, an empty graph."""
 
+import base64
 import os
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from graph import migrations
 from graph.client import Graph
 from graph.settings import GraphSettings
 from workers.benchmarks.load import Target
+from workers.intake.pseudonyms import Pseudonyms
 from workers.local import Ports, Starting, environment, start_local, stop_local
 from workers.local.children import ending
 from workers.local.errors import ServiceFailed
@@ -32,6 +34,7 @@ class Stack:
     redis_url: str
     target: Target
     home: Path
+    pseudonyms: Pseudonyms
     children: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @contextmanager
@@ -70,7 +73,11 @@ def running_stack(names: Sequence[str]) -> Iterator[Stack]:
         if "api" in names:
             _wait_until_ready(ports.api_port)
         target = Target("127.0.0.1", ports.api_port, load_secrets(home).server_key)
-        yield Stack(graph, found["REDIS_URL"], target, home, children)
+        keys = load_secrets(home)
+        pseudonyms = Pseudonyms(
+            base64.b64decode(keys.pseudonym_key), base64.b64decode(keys.encryption_key)
+        )
+        yield Stack(graph, found["REDIS_URL"], target, home, pseudonyms, children)
 
 
 @contextmanager

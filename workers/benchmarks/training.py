@@ -96,14 +96,16 @@ def _towers(log: Interactions, report: Callable[[str], None]) -> Figure:
     return Figure("1 M events, one epoch of the towers", million, "s", 60, Bar.AT_MOST, detail)
 
 
-def made_up_log(events: int, seed: int = 1) -> Interactions:
+def made_up_log(
+    events: int, seed: int = 1, *, people: int | None = None, goods: int | None = None
+) -> Interactions:
     """
     A shop with favourites: people have a taste, goods have a rank, purchases follow views.
 
-    There are 50 events a person and 10 an item, as in the shops we know.
+    Where nothing else is said there are 50 events a person and 10 an item, as in the shops we know.
     """
     rng = np.random.default_rng(seed)
-    people, goods = max(events // 50, 20), max(events // 10, 100)
+    people, goods = people or max(events // 50, 20), goods or max(events // 10, 100)
     user = np.sort(rng.integers(0, people, events))
     taste = rng.integers(0, SHELVES, people)
     # Half of what somebody does is on goods of their taste; low numbers are sought after.

@@ -67,9 +67,22 @@ def train(events: int, is_json: bool) -> None:
 
 
 @benchmark.command()
+@click.option("--items", type=click.IntRange(min=1_000), help="size of a shop of its own")
+@click.option("--users", type=click.IntRange(min=100), default=50_000, show_default=True)
+@click.option("--events", type=click.IntRange(min=10_000), default=1_000_000, show_default=True)
 @click.option("--json", "is_json", is_flag=True, help="print JSON")
-def serve(is_json: bool) -> None:
-    """Answers of the running API, for the people and items of the running graph."""
+def serve(items: int | None, users: int, events: int, is_json: bool) -> None:
+    """
+    Answers of the running API, for the people and items of the running graph.
+
+    With --items it loads, trains and asks a made-up shop of that size, on servers of its own.
+    """
+    if items is not None:
+        # Only whoever trains needs torch.
+        from workers.benchmarks.serving import Size, serving_figures
+
+        _print("serve", serving_figures(Size(items, users, events), _report), is_json=is_json)
+        return
     enter()
     api = local_api(scope="server")
     address = urllib.parse.urlsplit(api.url)

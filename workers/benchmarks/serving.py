@@ -1,0 +1,145 @@
+"""From a loaded shop of a given size to every person served, and how fast it answers then."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from itertools import islice
+
+from graph import counts, items
+from graph.domain.catalogue import Item
+from graph.domain.events import ITEM_BEHAVIOURS, Event
+from graph.domain.ids import EventId, ItemId
+from ml.dataset import Interactions
+from workers import runs
+from workers.benchmarks.answers import answer_figures, questions
+from workers.benchmarks.figures import Bar, Figure
+from workers.benchmarks.footprint import peak_memory_mib
+from workers.benchmarks.stack import Stack, running_stack
+from workers.benchmarks.training import made_up_log
+from workers.intake.pseudonyms import Pseudonyms
+from workers.intake.stream import EventStream
+from workers.jobs import Jobs
+
+CHUNK = 10_000
+ASKED = 2_000
+"""People and items that are asked about."""
+
+SERVED_WITHIN_S = 600
+MOST_MIB = 4_096
+WAIT_S = 3_600.0
+
+_KIND_OF = {behaviour.code: kind for kind, behaviour in ITEM_BEHAVIOURS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is of what."""
+
+    items: int
+    users: int
+    events: int
+
+
+def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figure]:
+    """
+    Load a made-up shop, train, and ask, on servers of its own.
+
+    Args:
+        report: told what is being done.
+    """
+    log = made_up_log(size.events, people=size.users, goods=size.items)
+    with running_stack(["api", "ingest", "training"]) as stack:
+        report(f"load {size.events:,} events of {size.users:,} people, {size.items:,} items")
+        began = time.perf_counter()
+        _load(stack, log)
+        yield Figure("load", size.events / (time.perf_counter() - began), "events/s")
+        report("train until everybody is served")
+        began = time.perf_counter()
+        version = _train(stack)
+        _wait_until_served(stack, version)
+        seconds = time.perf_counter() - began
+        yield Figure(
+            "from loaded data to every user served", seconds, "s", SERVED_WITHIN_S, Bar.AT_MOST
+        )
+        people = [f"user-{number}" for number in range(min(size.users, ASKED))]
+        goods = [str(item_id) for item_id in log.catalogue.item_ids[:ASKED]]
+        yield from answer_figures(stack.target, questions(people, goods), report)
+        for kind, mib in peak_memory_mib().items():
+            bar = MOST_MIB if kind == "training worker" else None
+            yield Figure(f"memory of {kind}, peak", mib, "MiB", bar, Bar.AT_MOST)
+
+
+def _load(stack: Stack, log: Interactions) -> None:
+    catalogue = log.catalogue
+    told = [
+        Item(
+            item_id=ItemId(item_id),
+            categories=(catalogue.category_names[category],),
+            price_minor=100 + category,
+            currency="EUR",
+        )
+        for item_id, category in zip(catalogue.item_ids, catalogue.category.tolist(), strict=True)
+    ]
+    for start in range(0, len(told), CHUNK):
+        stack.graph.write(items.upsert, told[start : start + CHUNK], now_ms=1)
+    stream = EventStream(stack.redis_url, max_backlog_bytes=1 << 40)
+    made = _events(log, stack.pseudonyms)
+    while chunk := list(islice(made, CHUNK)):
+        stream.append(chunk)
+    _wait_until_stored(stack, len(log))
+
+
+def _events(log: Interactions, pseudonyms: Pseudonyms) -> Iterator[Event]:
+    """As the door makes them, with times that end now."""
+    known = [pseudonyms.customer(f"user-{number}") for number in range(log.n_users)]
+    later = time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
+    columns = zip(
+        log.user.tolist(), log.item.tolist(), log.code.tolist(), log.ts.tolist(), strict=True
+    )
+    for number, (user, item, code, ts) in enumerate(columns):
+        user_id, ref = known[user]
+        yield Event(
+            event_id=EventId(f"made-up|{number}"),
+            type=_KIND_OF[code],
+            user_id=user_id,
+            user_ref=ref,
+            ts=ts + later,
+            received_ts=ts + later,
+            source="made-up",
+            item_id=ItemId(log.catalogue.item_ids[item]),
+            order_id=f"o-{number}" if _KIND_OF[code].value == "purchase" else None,
+        )
+
+
+def _wait_until_stored(stack: Stack, events: int) -> None:
+    until = time.monotonic() + WAIT_S
+    names = [behaviour.relationship for behaviour in ITEM_BEHAVIOURS.values()]
+    while time.monotonic() < until:
+        found = stack.graph.read(counts.counts).relationships
+        if sum(found.get(name, 0) for name in names) >= events:
+            return
+        time.sleep(0.5)
+    raise TimeoutError("the events did not reach the graph in time")
+
+
+def _train(stack: Stack) -> str:
+    jobs = Jobs(stack.redis_url)
+    run, _ = runs.request(stack.graph, jobs, profile="fusion", options={})
+    ended = runs.follow(stack.graph, run.run_id, tell=lambda _: None)
+    return str(ended.model_version)
+
+
+def _wait_until_served(stack: Stack, version: str) -> None:
+    """Until each process of the API answers a person by the new model."""
+    target, until, in_a_row = stack.target, time.monotonic() + 60, 0
+    path = "/v1/recommendations?limit=1&user_id=user-0"
+    while in_a_row < 10 and time.monotonic() < until:
+        # A connection of its own each time, so that each process is asked.
+        connection = HTTPConnection(target.host, target.port, timeout=10)
+        connection.request("GET", path, headers={"X-API-Key": target.key})
+        told = json.load(connection.getresponse())
+        connection.close()
+        in_a_row = in_a_row + 1 if told["model_version"] == version else 0
+        time.sleep(0.1)
