@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from graph.domain.events import ITEM_BEHAVIOURS
-from graph.domain.ids import ItemId, ModelVersion
+from graph.domain.ids import ModelVersion
 from graph.domain.models import Slot
 from graph.events import PastEvent
 
@@ -51,16 +51,6 @@ class ServingModel(Protocol):
     @property
     def item_ids(self) -> Sequence[str]:
         """The items it knows."""
-        ...
-
-    @property
-    def categories(self) -> Sequence[str]:
-        """Names of the categories it knows."""
-        ...
-
-    @property
-    def category_of(self) -> Any:
-        """For each item its position in ``categories``, -1 where it has none."""
         ...
 
     def score(
@@ -147,8 +137,3 @@ class Loaded:
                 self._masks.clear()
             self._masks[item_ids] = found
         return found
-
-
-def ids(pairs: Iterable[tuple[str, float]]) -> list[ItemId]:
-    """The item ids of scored pairs, in order."""
-    return [ItemId(item_id) for item_id, _ in pairs]

@@ -116,17 +116,6 @@ class FakeModel:
         """The items it knows."""
         return tuple(self.scores)
 
-    @property
-    def categories(self) -> Sequence[str]:
-        """Names of the categories."""
-        return tuple(sorted(set(self.category.values())))
-
-    @property
-    def category_of(self) -> Any:
-        """Position of each item's category."""
-        places = {name: place for place, name in enumerate(self.categories)}
-        return _List([places.get(self.category.get(item, ""), -1) for item in self.scores])
-
     def score(
         self,
         user_vector: Any,
@@ -183,11 +172,6 @@ class FakeModel:
             if item not in exclude and (among is None or item in among)
         ]
         return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:limit]
-
-
-class _List(list[int]):
-    def tolist(self) -> list[int]:
-        return list(self)
 
 
 @dataclass
