@@ -69,8 +69,7 @@ def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     else:
         served = Served(level=Level.NONE)
     if loaded is not None and not served.items:
-        scores = loaded.model.newcomers(_category(loaded, wish))
-        served = _from_model(loaded, scores, wish, Level.POPULAR)
+        served = _for_anybody(loaded, loaded.model.newcomers, wish)
     if not served.items:
         served = popular(loaded, wish)
     return _explained(_marked(served, shopper.is_degraded), shopper, loaded, wish)
@@ -80,8 +79,7 @@ def popular(loaded: Loaded | None, wish: Wish) -> Served:
     """What everybody likes; from the graph's own counts while there is no model."""
     served = Served(level=Level.NONE)
     if loaded is not None:
-        scores = loaded.model.popular(_category(loaded, wish))
-        served = _from_model(loaded, scores, wish, Level.POPULAR)
+        served = _for_anybody(loaded, loaded.model.popular, wish)
     if not served.items:
         served = popular_since(wish)
     return served
@@ -154,14 +152,19 @@ def _without_done(wish: Wish, shopper: Shopper) -> Wish:
 
 
 def _from_model(loaded: Loaded, scores: object, wish: Wish, level: Level) -> Served:
-    barred = wish.exclude | (parts().shelf.barred(wish.stamp) & loaded.known_items)
+    return _picked(loaded, scores, wish, level, _among(loaded, wish))
+
+
+def _for_anybody(loaded: Loaded, scores: Callable[[str | None], Any], wish: Wish) -> Served:
+    """A list that is nobody's own; where the shelf cannot, the model says what is in a category."""
     among = _among(loaded, wish)
+    category = wish.category if among is None else None
+    return _picked(loaded, scores(category), wish, Level.POPULAR, among)
+
+
+def _picked(loaded: Loaded, scores: object, wish: Wish, level: Level, among: Any) -> Served:
+    barred = wish.exclude | (parts().shelf.barred(wish.stamp) & loaded.known_items)
     return pick(lambda depth: loaded.model.top(scores, depth, barred, among), wish, level)
-
-
-def _category(loaded: Loaded, wish: Wish) -> str | None:
-    """The one category asked for, where the model itself must say what is in it."""
-    return wish.category if _among(loaded, wish) is None else None
 
 
 def _among(loaded: Loaded, wish: Wish) -> Any:
