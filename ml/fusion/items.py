@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 from torch import Tensor, nn
 
 from ml.fusion.config import Content, FusionConfig
@@ -20,11 +20,11 @@ class _Mix(torch.autograd.Function):
     A sparse table times a dense one, scipy forth and back: half the time of torch's product.
 
     Shapes:
-        x: (V, dim) float32; table (V, V) and its transpose; returns (V, dim)
+        x: (V, dim) float32; table (N, V) and its transpose; returns (N, dim)
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, table: csr_array, transposed: csr_array) -> Tensor:
+    def forward(ctx: Any, x: Tensor, table: csr_array, transposed: csr_array | csc_array) -> Tensor:
         ctx.transposed = transposed
         return torch.from_numpy(table @ x.detach().numpy())
 
@@ -33,7 +33,7 @@ class _Mix(torch.autograd.Function):
         return torch.from_numpy(ctx.transposed @ gradient.contiguous().numpy()), None, None
 
 
-def _mix(x: Tensor, table: csr_array, transposed: csr_array) -> Tensor:
+def _mix(x: Tensor, table: csr_array, transposed: csr_array | csc_array) -> Tensor:
     mixed: Tensor = _Mix.apply(x, table, transposed)  # type: ignore[no-untyped-call]
     return mixed
 
@@ -80,7 +80,7 @@ class ItemTower(nn.Module):
         self.alpha = nn.Parameter(torch.full((max(config.hops, 1), len(graphs)), 0.5))
 
     def forward(self) -> Tensor:
-        """All item vectors at once; a step needs most of them, for negatives and neighbours."""
+        """All item vectors at once."""
         x = self.norm(self._own(slice(None)) + self._content(slice(None)))
         z = x
         for hop in range(self.config.hops if self._graphs else 0):
@@ -90,15 +90,21 @@ class ItemTower(nn.Module):
         return torch.cat([z, torch.zeros(1, z.shape[1])])
 
     def some(self, item: Tensor) -> Tensor:
-        """(N, dim) of (N,) items; where there is no graph, the others are not computed."""
-        found: Tensor
+        """(N, dim) of (N,) items; no more is computed than these and their neighbours need."""
+        if self.config.hops > 1 and self._graphs:
+            every: Tensor = self()
+            return every[item]
+        rows = item.clamp(max=len(self.seen) - 1)
         if self._graphs:
-            found = self()[item]
+            x = self.norm(self._own(slice(None)) + self._content(slice(None)))
+            z = x[rows]
+            for b, (graph, _) in enumerate(self._graphs):
+                part = graph[rows.numpy()]
+                z = z + self.alpha[0, b] * _mix(x, part, part.T)
         else:
-            rows = item.clamp(max=len(self.seen) - 1)
-            x = self.norm(self._own(rows) + self._content(rows))
-            found = x * (item < len(self.seen))[:, None]
-        return found
+            z = self.norm(self._own(rows) + self._content(rows))
+        there: Tensor = z * (item < len(self.seen))[:, None]
+        return there
 
     def _own(self, rows: Tensor | slice) -> Tensor:
         own: Tensor = self.own.weight[rows]

@@ -198,8 +198,9 @@ class Fusion:
         read = [events.item.numpy().ravel(), target, drawn.item]
         item, place = np.unique(np.concatenate(read), return_inverse=True)
         read_from = torch.from_numpy(item)
-        table = self._items.some(read_from) if self.ahead else self._items()[read_from]
-        seen, right, others = table[torch.from_numpy(place)].split([len(part) for part in read])
+        table = self._items.some(read_from)
+        every = table[torch.from_numpy(place)]
+        seen, right, others = torch.split(every, [len(part) for part in read])
         states = self._people(seen.view(*events.item.shape, -1), events)  # (B, T, dim)
         prior = self._prior(asked.first)
         users = self._directed(torch.cat([prior, states[asked.row, asked.step]]))

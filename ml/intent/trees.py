@@ -1,6 +1,6 @@
 """Boosted trees for pairs, stored as text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -50,6 +50,8 @@ class TreeSettings:
             "bagging_freq": 1,
             "lambda_l2": self.l2,
             "seed": seed,
+            # The columns are binned alike for all seeds, so that one binning serves several.
+            "data_random_seed": 1,
             "num_threads": 1,
             "deterministic": True,
             "force_col_wise": True,
@@ -81,6 +83,19 @@ class Trees:
             self._seed,
             held_out=validation,
         )
+
+    @classmethod
+    def with_seeds(cls, table: Table, settings: TreeSettings, seeds: Sequence[int]) -> list[Self]:
+        """Trees of each seed for exactly ``settings.rounds``; the columns are binned once."""
+        rows = settings.parameters(0, len(table))
+        data = lightgbm.Dataset(table.values, table.label, weight=table.weight, params=rows)
+        found = []
+        for seed in seeds:
+            one = cls(seed=seed, settings=settings)
+            parameters = settings.parameters(seed, len(table))
+            one._booster = lightgbm.train(parameters, data, settings.rounds)
+            found.append(one)
+        return found
 
     def logits(self, table: Table) -> NDArray[np.float64]:
         """(P,) log-odds."""

@@ -169,3 +169,12 @@ def test_trees_tell_which_columns_they_use() -> None:
     table, trees = questions(), Trees(settings=QUICK)
     trees.fit(table)
     assert next(iter(trees.gains(table.names))) == "tells"
+
+
+def test_trees_of_several_seeds_are_those_of_each_alone() -> None:
+    """They share the bins of the columns, which no seed decides."""
+    table = questions()
+    for seed, together in zip((1, 2), Trees.with_seeds(table, QUICK, [1, 2]), strict=True):
+        alone = Trees(seed=seed, settings=QUICK)
+        alone.fit(table)
+        assert np.array_equal(alone.logits(table), together.logits(table))
