@@ -1,12 +1,12 @@
 """Runs that train a model: ask for one, see how it goes."""
 
 import uuid
-from typing import Any
+from typing import Any, Self
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, Field, RootModel, StrictBool
+from pydantic import BaseModel, Field, RootModel, StrictBool, model_validator
 
 from backend.answers import iso, json_answer
 from backend.auth import Scope, requires
@@ -26,10 +26,20 @@ class RunWanted(Taken):
 
     profile: Profile = Field(
         default=Profile.FUSION,
-        description="`paper`: its model alone; `fusion`: contenders too, and the best one answers",
+        description="`paper`: its model alone; `fusion`: contenders too, and the best one answers;"
+        " `renewal`: no training, vectors and counters as of now, with new items",
+    )
+    model: KnownId | None = Field(
+        default=None, description="with `renewal`: the model to renew, by default the live one"
     )
     no_attention: StrictBool = Field(default=False, description="ablation: without attention")
     no_graph: StrictBool = Field(default=False, description="ablation: without graph attention")
+
+    @model_validator(mode="after")
+    def _model_is_renewed(self) -> Self:
+        if self.model is not None and self.profile is not Profile.RENEWAL:
+            raise ValueError("model goes with the profile renewal")
+        return self
 
 
 class RunAsked(Taken):

@@ -32,6 +32,7 @@ def create(tx: ManagedTransaction, model: Model) -> None:
             "metrics": json.dumps(model.metrics, sort_keys=True),
             "reason": model.reason,
             "champion": model.champion,
+            "vectors_seq": model.vectors_seq,
         },
     ).consume()
 
@@ -196,4 +197,5 @@ def _model(record: Record) -> Model:
         metrics=json.loads(stored["metrics"]),
         reason=stored.get("reason"),
         champion=stored.get("champion", "paper"),
+        vectors_seq=stored.get("vectors_seq"),
     )

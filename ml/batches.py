@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ml.behaviours import N_CODES
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Interactions
 from ml.evaluation.pools import Pool
-from ml.features.behaviours import N_CODES
 from ml.models.paper import Neighbourhood, Pairs, Sequences
 from ml.timelines import Timelines
 

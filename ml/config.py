@@ -1,6 +1,6 @@
 """Hyper-parameters of a training run, and the words in which it reports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -33,6 +33,7 @@ class PaperConfig:
         threads: CPU threads of torch; ``None`` leaves them as they are.
         min_positives: purchases that each part must have among its pairs.
         similar_min_events: items with fewer events get no ``SIMILAR_TO`` neighbours.
+        behaviour_weights: strength of one event by behaviour, where it is not the usual one.
     """
 
     seed: int = 7
@@ -70,6 +71,7 @@ class PaperConfig:
     min_positives: int = 10
     similar_count: int = 10
     similar_min_events: int = 5
+    behaviour_weights: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> "PaperConfig":

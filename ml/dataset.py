@@ -1,12 +1,13 @@
 """The shop's behaviour as arrays: who did what to which item, when, at what price."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import Weights, usual_weights, weights_of
 from ml.config import DAY_MS
 from ml.errors import NotEnoughData
 
@@ -51,7 +52,7 @@ class Catalogue:
         prices: Sequence[float] | NDArray[Any] | None = None,
         created_at: Sequence[int] | NDArray[Any] | None = None,
     ) -> "Catalogue":
-        """From texts: empty or missing categories and brands, negative prices mean unknown."""
+        """From texts; no category, no brand, and a price that is none mean unknown."""
         n = len(item_ids)
         names, category = _codes(categories, n)
         _, brand = _codes(brands, n)
@@ -62,7 +63,7 @@ class Catalogue:
             category=category,
             category_names=names,
             brand=brand,
-            price=np.where(price > 0, price, np.nan).astype(np.float32),
+            price=_prices(price),
             created_at=made,
         )
 
@@ -82,6 +83,7 @@ class Interactions:
         code:  (N,)  int8, ``Behaviour.code``
         ts:    (N,)  int64, milliseconds UTC, never decreasing
         price: (N,)  float32, minor units of one piece; NaN where unknown
+        weights: strength of one event by behaviour code
     """
 
     user: NDArray[np.int32]
@@ -91,6 +93,7 @@ class Interactions:
     price: NDArray[np.float32]
     user_ids: Sequence[str]
     catalogue: Catalogue
+    weights: Weights = field(default_factory=usual_weights)
 
     @classmethod
     def of(
@@ -109,7 +112,7 @@ class Interactions:
         From columns in any order.
 
         Args:
-            price: minor units; NaN or negative means unknown.
+            price: minor units; what is not finite and positive means unknown.
             seq: order of arrival; without it the given order breaks ties of time.
         """
         times = np.asarray(ts, np.int64)
@@ -124,7 +127,7 @@ class Interactions:
             item=np.asarray(item, np.int32)[order],
             code=np.asarray(code, np.int8)[order],
             ts=times[order],
-            price=np.where(raw > 0, raw, np.nan).astype(np.float32)[order],
+            price=_prices(raw)[order],
             user_ids=user_ids,
             catalogue=catalogue,
         )
@@ -184,6 +187,10 @@ class Interactions:
             end = int(self.ts[at]) + 1
         return end
 
+    def weighed(self, changed: Mapping[str, float]) -> "Interactions":
+        """The same behaviour with other strengths; raises ``ValueError`` as ``weights_of``."""
+        return replace(self, weights=weights_of(changed)) if changed else self
+
     def position(self, cutoff: int) -> int:
         """How many events happened before ``cutoff``."""
         return int(np.searchsorted(self.ts, cutoff, side="left"))
@@ -199,11 +206,17 @@ class Interactions:
             price=self.price[part],
             user_ids=self.user_ids,
             catalogue=self.catalogue,
+            weights=self.weights,
         )
 
     def before(self, cutoff: int) -> "Interactions":
         """Events with ts < cutoff."""
         return self.between(int(np.iinfo(np.int64).min), cutoff)
+
+
+def _prices(raw: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What is no price at all, such as 0 or infinity, is unknown."""
+    return np.where(np.isfinite(raw) & (raw > 0), raw, np.nan).astype(np.float32)
 
 
 def _codes(texts: Sequence[str | None] | None, n: int) -> tuple[list[str], NDArray[np.int32]]:

@@ -11,11 +11,11 @@ import torch
 from ml.config import PaperConfig
 from ml.dataset import Interactions
 from ml.evaluation.comparison import Comparison
-from ml.export import Embedded, Fitted, embed_rows, export, load_fitted
+from ml.export import Embedded, Fitted, embed_rows, export, listed, load_fitted
 from ml.neighbours import Neighbours, neighbours
 from ml.serving import ServingModel
 from ml.serving.head import Floats
-from ml.serving.store import write_shortlist
+from ml.serving.store import read_arrays, write_shortlist
 from ml.shortlisting import shortlist
 
 
@@ -58,8 +58,24 @@ def refresh(
         ModelBroken: ``folder`` was changed or is not complete.
     """
     fitted = load_fitted(folder, interactions)
+    interactions = interactions.weighed(fitted.config.behaviour_weights)
     with seeded(fitted.config):
         return deliver(fitted, interactions, {}, target, version)
+
+
+def newcomers(folder: Path, interactions: Interactions) -> int:
+    """
+    How many items would be listed now that the model of ``folder`` does not know.
+
+    Raises:
+        ModelBroken: ``folder`` was changed or is not complete.
+    """
+    if not len(interactions):
+        return 0
+    known = set(read_arrays(folder)["item_ids"].tolist())
+    ids = interactions.catalogue.item_ids
+    there = np.flatnonzero(listed(interactions, interactions.end_ms))
+    return sum(ids[row] not in known for row in there.tolist())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

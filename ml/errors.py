@@ -3,6 +3,7 @@ What can go wrong with models.
 
 MLError
 ├── NotEnoughData      too little behaviour to learn from; the message has the numbers
+├── NotEnoughMemory    a run would take more than there is; the message has the numbers
 ├── TrainingDiverged   the loss is no number any more; nothing was exported
 └── ModelBroken        an exported model that must not be served
 """
@@ -20,6 +21,10 @@ class NotEnoughData(MLError):
         listed = ", ".join(f"{name} {value:g}" for name, value in figures.items())
         super().__init__(f"{message} ({listed})" if listed else message)
         self.figures = dict(figures)
+
+
+class NotEnoughMemory(MLError):
+    """A run would take more memory than there is; nothing was begun."""
 
 
 class TrainingDiverged(MLError):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ml.batches import Rows, Scene
+from ml.behaviours import named
 from ml.calibration import Platt
 from ml.cold.blend import ColdBlend
 from ml.config import DAY_MS, PaperConfig
@@ -138,6 +139,7 @@ def export(
             "window_days": fitted.config.window_days,
             "cart_to_buy": counters.cart_to_buy,
             "config": fitted.config.to_dict(),
+            "behaviour_weights": named(data.weights),
             "metrics": fitted.metrics,
         },
     )

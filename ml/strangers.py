@@ -7,6 +7,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from ml.behaviours import Weights, usual_weights
 from ml.cold.blend import COUNTS, ColdBlend, ColdConfig
 from ml.cold.cases import Arrival, before, lives
 from ml.config import DAY_MS, PaperConfig
@@ -40,11 +41,13 @@ class Shelf:
 
     Shapes, V items:
         direction:  (V, 128) float32; popularity: (V,) float32; is_listed: (V,) bool
+        weights: strength of one event by behaviour code
     """
 
     direction: NDArray[np.float32]
     popularity: NDArray[np.float32]
     is_listed: NDArray[np.bool_]
+    weights: Weights = field(default_factory=usual_weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +180,5 @@ class _Cosine:
         events = KnownEvents(item, prefixes.code[part], ts, np.zeros(len(item), np.float32))
         now_ms = int(ts[-1]) if len(ts) else 0
         shelf = self._shelf
-        found = by_direction(shelf.direction, shelf.popularity, events, now_ms)
+        found = by_direction(shelf.direction, shelf.popularity, events, now_ms, shelf.weights)
         return found.astype(np.float32)

@@ -46,11 +46,13 @@ def train(
 
     Raises:
         NotEnoughData: the data cannot fill the parts; says with which numbers.
+        ValueError: a weight of no behaviour.
         TrainingDiverged: a loss or weight was not finite; nothing was exported.
     """
     config = config or PaperConfig()
+    data = interactions.weighed(config.behaviour_weights)
     with seeded(config):
-        return _Run(interactions, config, report).train(folder, version)
+        return _Run(data, config, report).train(folder, version)
 
 
 class _Run:
@@ -166,6 +168,7 @@ class _Run:
             direction=directions(table, graph),
             popularity=item_counters(self._data, cutoff, self._config.window_days).popularity,
             is_listed=listed(self._data, cutoff),
+            weights=self._data.weights,
         )
         return judge_strangers(self._data, cutoff, end, shelf, self._config)
 

@@ -15,11 +15,12 @@ from graph.domain.ids import UserId
 from graph.domain.models import Model
 from graph.errors import GraphUnavailable
 from ml.dataset import Interactions
-from ml.delivery import embed
+from ml.delivery import embed, newcomers
 from workers.columns import pull
 from workers.intake.changes import CatalogueChanges
 from workers.intake.errors import StreamUnavailable
-from workers.jobs import REFRESH
+from workers.jobs import REFRESH, Jobs
+from workers.renewal import ask_if_due
 from workers.stages import Place
 from workers.wiring import parts
 from workers.writeback import BATCH
@@ -39,38 +40,62 @@ class Mark:
 def run(self: "Task[..., None]") -> None:
     """Bring the stored vectors up to the newest event; safe to run twice."""
     wired = parts(self.app)
+    settings, graph = wired.settings, wired.graph
     try:
-        place = Place(wired.settings.model_store, wired.settings.keep_models)
-        refresh(wired.graph, place, CatalogueChanges(wired.settings.broker_url))
+        place = Place(settings.model_store, settings.keep_models)
+        found = refresh(graph, place, CatalogueChanges(settings.broker_url))
+        if found.live is not None:
+            every_s, jobs = settings.renew_every_s, Jobs(settings.broker_url)
+            ask_if_due(graph, jobs, found.live, found.new_items, every_s=every_s)
     except GraphUnavailable as error:
         raise self.retry(countdown=10, exc=error) from error
 
 
-def refresh(graph: Graph, place: Place, changes: CatalogueChanges) -> int:
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """
+    What a refresh has done, and what it could not do.
+
+    Attributes:
+        live: the model whose vectors were brought forward; ``None`` where none is live.
+        people: how many people got a new vector.
+        new_items: items with events, or made lately, that the model does not know.
+    """
+
+    live: Model | None
+    people: int = 0
+    new_items: int = 0
+
+
+def refresh(graph: Graph, place: Place, changes: CatalogueChanges) -> Refreshed:
     """
     Write new vectors of everybody with events since the last time.
 
     Args:
         changes: is told, so that answers made with older vectors are outdated.
-
-    Returns:
-        How many people got one.
     """
     live = graph.read(models.live)
     if live is None:
         log.info("refresh_skipped", reason="no model is live")
-        return 0
+        return Refreshed(None)
     since = _last_mark(place, live).seq
     if graph.read(pulls.last_seq) <= since:
-        return 0
+        return Refreshed(live)
     pulled = pull(graph, place.cache, report=lambda _: None)
     people = pulled.people_since(since)
     written = _write(graph, live, place, pulled.interactions, people) if people else 0
     if written:
         _tell(changes)
     _keep_mark(place, Mark(live.version, pulled.data_seq))
-    log.info("vectors_refreshed", people=written, since=since, upper=pulled.data_seq)
-    return written
+    new_items = newcomers(place.store / live.version, pulled.interactions)
+    log.info(
+        "vectors_refreshed",
+        people=written,
+        since=since,
+        upper=pulled.data_seq,
+        new_items=new_items,
+    )
+    return Refreshed(live, written, new_items)
 
 
 def _write(graph: Graph, live: Model, place: Place, data: Interactions, people: list[str]) -> int:
@@ -117,7 +142,7 @@ def _last_mark(place: Place, live: Model) -> Mark:
         kept = Mark(**json.loads(_mark_file(place).read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         kept = Mark("", 0)
-    return kept if kept.version == live.version else Mark(live.version, live.data_seq)
+    return kept if kept.version == live.version else Mark(live.version, live.seen_seq)
 
 
 def _keep_mark(place: Place, mark: Mark) -> None:

@@ -16,6 +16,9 @@ from workers.leases import now_ms
 STALE_MS = 10 * 60 * 1000
 """An active run without a sign of life for this long is in nobody's hands any more."""
 
+MODEL = "model"
+"""The option of a renewal that names the model to renew, where it is not the live one."""
+
 POLL_S = 0.5
 ENDED = (RunState.FINISHED, RunState.FAILED)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, FiniteFloat, SecretStr, TypeAdapter, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from graph.settings import GraphSettings
 
 
@@ -18,6 +19,17 @@ def _known_zone(name: str) -> str:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"{name} is no time zone of the IANA list") from error
     return name
+
+
+_WEIGHTS = TypeAdapter(dict[EventType, FiniteFloat])
+
+
+def _weights(told: str) -> dict[str, float]:
+    parts = [part.partition("=") for part in told.split(",") if part.strip()]
+    found = _WEIGHTS.validate_python({name.strip(): weight for name, _, weight in parts})
+    for name in found.keys() - ITEM_BEHAVIOURS.keys():
+        raise ValueError(f"{name} is no behaviour on items")
+    return {name.value: weight for name, weight in found.items()}
 
 
 class JobSettings(BaseSettings):
@@ -40,7 +52,31 @@ class JobSettings(BaseSettings):
     run_attempts: int = Field(
         default=3, ge=1, description="a run that killed its worker this often is given up"
     )
+    behaviour_weights: str = Field(
+        default="",
+        description="what one event counts where it is not the usual, such as `cart=6, view=0.5`;"
+        " models learn it with the next training",
+    )
+    training_memory_mb: int | None = Field(
+        default=None, ge=1, description="a training run may take so much; unset: what is free"
+    )
+    renew_every_s: float = Field(
+        default=3600.0,
+        ge=0,
+        description="the live model gets new items and counters, untrained, not more often",
+    )
     keep_models: int = Field(default=5, ge=2, description="model folders kept in the store")
+
+    @field_validator("behaviour_weights")
+    @classmethod
+    def _weights_make_sense(cls, told: str) -> str:
+        _weights(told)
+        return told
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weights of ``behaviour_weights``, by behaviour."""
+        return _weights(self.behaviour_weights)
 
     @property
     def broker_url(self) -> str:

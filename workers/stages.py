@@ -1,10 +1,9 @@
 """The stages of a training run, in order: pull, train, judge, write back, swap."""
 
-import math
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
@@ -12,14 +11,18 @@ import structlog
 from graph import models
 from graph.client import Graph
 from graph.domain.ids import ModelVersion
-from graph.domain.models import NOT_SERVED, Model, ModelStatus, Profile, TrainingRun
+from graph.domain.models import NOT_SERVED, Model, ModelStatus, Slot, TrainingRun
 from ml import delivered, training
 from ml.config import PaperConfig, Progress
 from ml.delivery import TrainedModel
+from ml.memory import MIB, check_memory
 from workers.columns import Pulled, pull
 from workers.errors import GateRefused
+from workers.free_memory import free_bytes
 from workers.leases import HeldLease, now_ms
 from workers.progress import Reporter
+from workers.renewal import renew, source_of
+from workers.rules import configured, is_ablation, is_up_to_date, refusal
 from workers.writeback import Vectors, swap, write_back
 
 log = structlog.get_logger(__name__)
@@ -28,9 +31,6 @@ log = structlog.get_logger(__name__)
 _PULL_ENDS = 0.08
 _TRAIN_ENDS = 0.90
 _WRITE_ENDS = 0.99
-
-TOLERANCE = 0.0
-"""A model must beat popularity by more than this, in average precision on the last slice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,14 @@ class Place:
     Attributes:
         store: one folder per version below it.
         keep: how many of them stay.
+        memory_mb: the most that a run may take; ``None``: what is free.
+        weights: what one event counts by behaviour, where it is not the usual.
     """
 
     store: Path
     keep: int
+    memory_mb: int | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def cache(self) -> Path:
@@ -59,10 +63,10 @@ def train_and_swap(
     Do a whole run; at its end a new model answers, or it is said why none does.
 
     Raises:
-        NotEnoughData, TrainingDiverged, GateRefused: the model before stays.
+        NotEnoughData, NotEnoughMemory, TrainingDiverged, GateRefused: the model before stays.
         LeaseLost: somebody else does this run now.
     """
-    config = configured(run)
+    config = configured(run, place.weights)
     give_up_candidates(graph, held)
     pulled = pull(graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS))
     reporter.at(
@@ -76,58 +80,50 @@ def train_and_swap(
         # The try before was killed between the swap and the last word of the run.
         reporter.finish(live.version, {"metrics": live.metrics})
         return
-    if live is not None and is_up_to_date(live, run, pulled):
+    source = source_of(graph, run, live)
+    if live is not None and is_up_to_date(live, run, config, pulled.data_seq, place.store):
         note = "no new events since the live model; training was skipped"
         reporter.finish(live.version, {"note": note, "metrics": live.metrics})
         return
-    seq, trained = _trained(pulled, run, config, place, reporter)
-    version = ModelVersion(trained.version)
-    model = Model(
-        version=version,
-        status=ModelStatus.CANDIDATE,
-        slot=graph.read(models.idle_slot),
-        profile=run.profile,
-        as_of_ms=trained.as_of_ms,
-        data_seq=seq,
-        created_at=now_ms(),
-        metrics=trained.metrics,
-        champion=trained.champion,
-    )
+    _check_memory(pulled, config, place, reporter)
+    seq, trained = _trained(pulled, run, config, place, reporter, source)
+    model = _candidate(trained, run, seq, source, graph.read(models.idle_slot))
     reporter.at("gate", _TRAIN_ENDS, {"metrics": trained.metrics}, at_once=True)
-    reason = refusal(trained.metrics, config, trained.champion)
+    # Weights that answered already have passed the gate; what is counted anew has no figures.
+    reason = None if source else refusal(trained.metrics, config, trained.champion)
     if reason is not None:
         _keep_unserved(held, model, reason, reporter, config)
         return
     _serve(graph, held, model, trained, reporter)
-    prune(place, keep={version} | ({live.version} if live else set()))
-    reporter.finish(version, {"metrics": trained.metrics})
+    prune(place, keep={model.version} | ({live.version} if live else set()))
+    reporter.finish(model.version, {"metrics": trained.metrics})
 
 
-def configured(run: TrainingRun) -> PaperConfig:
-    """The run's profile and options as hyper-parameters: switches, and numbers for small worlds."""
-    options = run.options
-    known = {field.name for field in fields(PaperConfig)}
-    return replace(
-        PaperConfig(**{name: value for name, value in options.items() if name in known}),
-        contenders=run.profile != Profile.PAPER,
-        attention=not options.get("no_attention", False),
-        graph=not options.get("no_graph", False),
+def _candidate(
+    trained: TrainedModel, run: TrainingRun, seq: int, source: Model | None, slot: Slot
+) -> Model:
+    """The model of a run as it is written down before its vectors are."""
+    return Model(
+        version=ModelVersion(trained.version),
+        status=ModelStatus.CANDIDATE,
+        slot=slot,
+        profile=source.profile if source else run.profile,
+        as_of_ms=trained.as_of_ms,
+        data_seq=source.data_seq if source else seq,
+        vectors_seq=seq,
+        created_at=now_ms(),
+        metrics=trained.metrics,
+        champion=trained.champion,
     )
 
 
-def is_up_to_date(live: Model, run: TrainingRun, pulled: Pulled) -> bool:
-    """Whether the same training on the same events is live already, and was not insisted on."""
-    return (
-        not run.options.get("force", False)
-        and live.profile == run.profile
-        and live.data_seq == pulled.data_seq
-        and not is_ablation(configured(run))
-    )
-
-
-def is_ablation(config: PaperConfig) -> bool:
-    """Whether a part of the model is switched off, to see what it is worth."""
-    return not (config.attention and config.graph)
+def _check_memory(pulled: Pulled, config: PaperConfig, place: Place, reporter: Reporter) -> None:
+    """A sentence now is better than a worker that the system ends in the middle."""
+    free = free_bytes() if place.memory_mb is None else place.memory_mb * MIB
+    needed = check_memory(pulled.interactions, config, free)
+    told = {"memory_needed_mb": needed // MIB, "memory_free_mb": free // MIB}
+    log.info("training_memory", **told)
+    reporter.at("pull", _PULL_ENDS, told)
 
 
 def version_of(run: TrainingRun, data_seq: int, *, attempt: int) -> ModelVersion:
@@ -150,26 +146,6 @@ def left_behind(place: Place, run: TrainingRun) -> list[tuple[int, Path]]:
     return sorted(found, key=lambda one: one[1].stat().st_mtime, reverse=True)
 
 
-def refusal(metrics: Mapping[str, float], config: PaperConfig, champion: str) -> str | None:
-    """
-    Why a model may not answer; ``None`` when it may.
-
-    It may not when a figure is missing or not finite, when it is no better than popularity on the
-    last slice, or when it is an ablation.
-    """
-    ours, popular = (metrics.get(f"test_{name}_ap", math.nan) for name in (champion, "popularity"))
-    broken = sorted(name for name, value in metrics.items() if not math.isfinite(value))
-    if broken:
-        return f"figures are not finite: {', '.join(broken)}"
-    if not (math.isfinite(ours) and math.isfinite(popular)):
-        return "the last slice has no average precision to compare"
-    if ours <= popular + TOLERANCE:
-        return f"AP {ours:.4f} on the last slice is not above popularity's {popular:.4f}"
-    if is_ablation(config):
-        return "an ablation is measured, not served"
-    return None
-
-
 def prune(place: Place, *, keep: set[ModelVersion]) -> None:
     """Remove the oldest model folders beyond the number that is kept."""
     folders = sorted(
@@ -184,10 +160,18 @@ def prune(place: Place, *, keep: set[ModelVersion]) -> None:
 
 
 def _trained(
-    pulled: Pulled, run: TrainingRun, config: PaperConfig, place: Place, reporter: Reporter
+    pulled: Pulled,
+    run: TrainingRun,
+    config: PaperConfig,
+    place: Place,
+    reporter: Reporter,
+    source: Model | None,
 ) -> tuple[int, TrainedModel]:
     """
     The run's model, and the last event that it has seen.
+
+    Args:
+        source: the model whose weights are taken in place of learning.
 
     A try that was killed after it had trained left a whole folder; this one goes on from there.
     """
@@ -201,7 +185,13 @@ def _trained(
             return seq, kept
         shutil.rmtree(moved)
     version = version_of(run, pulled.data_seq, attempt=reporter.attempt)
-    trained = _train(pulled, config, place.store / version, version, reporter)
+    folder = place.store / version
+    if source is not None:
+        reporter.at("renew", _PULL_ENDS, {"renewed": source.version}, at_once=True)
+        old = place.store / source.version
+        trained = renew(old, pulled.interactions, target=folder, version=version)
+    else:
+        trained = _train(pulled, config, folder, version, reporter)
     delivered.keep(trained)
     return pulled.data_seq, trained
 

@@ -82,7 +82,12 @@ def _guarded(graph: Graph, held: HeldLease, settings: JobSettings, wanted: Train
         reporter.fail(f"the run ended its worker {attempt - 1} times and was given up")
         return
     reporter.at("pull", 0.0, at_once=True)
-    place = Place(store=settings.model_store, keep=settings.keep_models)
+    place = Place(
+        settings.model_store,
+        settings.keep_models,
+        settings.training_memory_mb,
+        settings.weights,
+    )
     try:
         train_and_swap(graph, held, wanted, place, reporter)
     except (LeaseLost, GraphUnavailable):

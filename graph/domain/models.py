@@ -21,10 +21,12 @@ class Slot(StrEnum):
 
 
 class Profile(StrEnum):
-    """What a run trains: the paper's model alone, or also models that compete with it."""
+    """What a run trains: the paper's model alone, also models that compete with it, or nothing."""
 
     PAPER = "paper"
     FUSION = "fusion"
+    RENEWAL = "renewal"
+    """The live model's weights with vectors and counters as of now, and with new items."""
 
 
 class ModelStatus(StrEnum):
@@ -52,7 +54,8 @@ class Model:
 
     Attributes:
         as_of_ms: end of the behaviour it has seen, milliseconds UTC.
-        data_seq: last event sequence number it has seen.
+        data_seq: last event sequence number it has learned from.
+        vectors_seq: last one that its vectors were made of; a renewal brings this alone forward.
         metrics: figures by name, flat; each set has its base rate.
         champion: which of the models of the run says how likely a purchase is.
     """
@@ -67,6 +70,12 @@ class Model:
     metrics: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
     champion: str = "paper"
+    vectors_seq: int | None = None
+
+    @property
+    def seen_seq(self) -> int:
+        """The last event that its vectors know."""
+        return self.data_seq if self.vectors_seq is None else self.vectors_seq
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,13 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import N_CODES
 from ml.cold.cases import Arrival, before, times
 from ml.cold.evidence import Evidence, gather
 from ml.cold.weights import softmax_weights
 from ml.config import DAY_MS
 from ml.errors import ModelBroken
 from ml.evaluation.ranking import Cases
-from ml.features.behaviours import N_CODES
 from ml.ranking.profiles import require_events
 from ml.ranking.sequences import Sequences
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import CART, PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.evaluation.pools import Pool
-from ml.features.behaviours import CART, PURCHASE
 
 MINUTES = 30
 

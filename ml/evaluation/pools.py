@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Interactions
-from ml.features.behaviours import PURCHASE
 from ml.features.items import ItemCounters, item_counters
 from ml.features.pairs import PairFeatures, Window
 
@@ -100,6 +100,7 @@ def window_before(data: Interactions, cutoff: int, days: int) -> Window:
         data.n_users,
         data.catalogue.category,
         days,
+        data.weights,
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.evaluation.ranking import BLOCK, Cases, Ranked
-from ml.features.behaviours import PURCHASE
 from ml.ranking.sequences import Ranker, Sequences
 
 TOP = 200

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.features.behaviours import PURCHASE
+from ml.behaviours import PURCHASE
 from ml.ranking.sequences import Sequences
 
 LENGTHS = (1, 3, 5, 10)

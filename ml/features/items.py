@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import CART, N_CODES, PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
-from ml.features.behaviours import CART, N_CODES, PURCHASE, WEIGHTS
 
 SMOOTHING = 5.0
 """Pseudo-observations at the shop's mean that a rate starts from (m of the definitions)."""
@@ -99,7 +99,7 @@ def _conversion(month: Interactions) -> NDArray[np.float32]:
 def _popularity(window: Interactions, cutoff: int) -> NDArray[np.float32]:
     age_days = (cutoff - window.ts) / DAY_MS
     code = np.clip(window.code, 0, N_CODES - 1)
-    worth = WEIGHTS[code] * 0.5 ** (age_days / POPULARITY_HALF_LIFE_DAYS)
+    worth = window.weights[code] * 0.5 ** (age_days / POPULARITY_HALF_LIFE_DAYS)
     total = np.bincount(window.item, weights=worth, minlength=window.n_items)
     return np.maximum(total, 0.0).astype(np.float32)
 

@@ -1,13 +1,13 @@
 """The eight features of (person, item) pairs: one implementation for training and for serving."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import N_CODES, VIEWING, Weights, usual_weights
 from ml.config import DAY_MS
-from ml.features.behaviours import N_CODES, VIEWING, WEIGHTS
 from ml.features.items import MONTH_MS, SMOOTHING, ItemCounters, carted_then_bought
 from ml.features.names import FEATURES
 
@@ -21,7 +21,8 @@ class Window:
     The events that features look at: oldest first, all before the cutoff, all inside the window.
 
     Shapes, N events: user, item (N,) int; code (N,) int8; ts (N,) int64; price (N,) float32.
-    ``n_items`` and ``category`` (V,) describe the items, ``days`` is the window's length.
+    ``n_items`` and ``category`` (V,) describe the items, ``days`` is the window's length,
+    ``weights`` the strength of one event by code.
     """
 
     user: NDArray[Any]
@@ -32,6 +33,7 @@ class Window:
     n_users: int
     category: NDArray[np.int32]
     days: int
+    weights: Weights = field(default_factory=usual_weights)
 
     @property
     def n_items(self) -> int:
@@ -131,7 +133,7 @@ class PairFeatures:
 
     def _sum_pairs(self, pair: NDArray[np.int64]) -> None:
         code = np.clip(self._window.code, 0, N_CODES - 1)
-        worth = WEIGHTS[code] * np.exp(-self._age_days / DECAY_DAYS)
+        worth = self._window.weights[code] * np.exp(-self._age_days / DECAY_DAYS)
         self._pairs, inverse = np.unique(pair, return_inverse=True)
         self._pair_decayed = np.append(np.bincount(inverse, worth, len(self._pairs)), 0.0)
         self._pair_days = np.full(len(self._pairs) + 1, np.nan)

@@ -10,8 +10,8 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.behaviours import N_CODES
 from ml.errors import TrainingDiverged
-from ml.features.behaviours import N_CODES
 from ml.fusion.batches import batches, gather
 from ml.fusion.bonus import Bonus
 from ml.fusion.config import Ahead, Content, FusionConfig

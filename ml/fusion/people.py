@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ml.features.behaviours import N_CODES
+from ml.behaviours import N_CODES
 from ml.fusion.config import FusionConfig
 
 GAPS = 16

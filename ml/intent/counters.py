@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.evaluation.pools import window_before
-from ml.features.behaviours import PURCHASE, WEIGHTS
 from ml.features.names import FEATURES
 from ml.features.pairs import PairFeatures, Window
 from ml.intent.item_side import ITEM_COLUMNS, ItemSide, item_side
@@ -171,7 +171,8 @@ class _People:
         keys = window.user.astype(np.int64) * len(side.category) + window.item
         known, row = np.unique(keys, return_inverse=True)
         pair = Tally.of(row, len(known), ages)
-        worth = WEIGHTS[np.clip(window.code, 0, len(WEIGHTS) - 1)] * np.exp(-ages.age / 30)
+        code = np.clip(window.code, 0, len(window.weights) - 1)
+        worth = window.weights[code] * np.exp(-ages.age / 30)
         owner = known // max(len(side.category), 1)
         return cls(
             window=window,

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
-from ml.features.behaviours import PURCHASE
 from ml.intent.promotions import EVERYWHERE, Promotions
 from ml.intent.receipts import Receipts
 from ml.intent.spells import Rows, Spells

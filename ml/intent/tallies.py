@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
+from ml.behaviours import CART as CART_CODE
+from ml.behaviours import N_CODES, PURCHASE, WEIGHTS
 from ml.config import DAY_MS
-from ml.features.behaviours import CART as CART_CODE
-from ml.features.behaviours import N_CODES, PURCHASE, WEIGHTS
 
 Rows = NDArray[Any]
 Numbers = NDArray[np.float64]

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ml.behaviours import N_CODES
 from ml.config import PaperConfig
-from ml.features.behaviours import N_CODES
 from ml.features.names import FEATURES
 
 with warnings.catch_warnings():

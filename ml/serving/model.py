@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import Weights, weights_of
 from ml.calibration import Platt
 from ml.config import DAY_MS
 from ml.errors import ModelBroken
@@ -40,6 +41,7 @@ class ServingModel:
     Attributes:
         intent: the champion for pairs that the person has touched; ``None``: the paper's model.
         strangers: the blend for people without a stored vector; ``None``: a cosine.
+        weights: strength of one event by behaviour code.
     """
 
     version: str
@@ -62,6 +64,7 @@ class ServingModel:
     index: dict[str, int]
     intent: IntentScorer | None
     strangers: Strangers | None
+    weights: Weights
 
     @classmethod
     def load(cls, folder: Path | str) -> "ServingModel":
@@ -122,6 +125,7 @@ class ServingModel:
             index={item_id: position for position, item_id in enumerate(item_ids)},
             intent=intent,
             strangers=strangers,
+            weights=weights_of(manifest["config"].get("behaviour_weights", {})),
         )
 
     def score(
@@ -184,7 +188,8 @@ class ServingModel:
         if self.strangers is not None:
             score = self.strangers.scores(events)
         else:
-            score = by_direction(self.direction, self.counters.popularity, events, now_ms)
+            popularity = self.counters.popularity
+            score = by_direction(self.direction, popularity, events, now_ms, self.weights)
         return np.where(self.is_listed, score, np.nan)
 
     def newcomers(self, category: str | None = None) -> Scores:
@@ -303,6 +308,7 @@ class ServingModel:
             1,
             self.category_of,
             self.window_days,
+            self.weights,
         )
 
     def _within(self, category: str) -> NDArray[np.bool_]:

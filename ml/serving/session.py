@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.behaviours import HALF_LIVES_DAYS, N_CODES, WEIGHTS, Weights
 from ml.config import DAY_MS
-from ml.features.behaviours import HALF_LIVES_DAYS, N_CODES, WEIGHTS
 from ml.ranking.sequences import Sequences
 from ml.serving.history import KnownEvents
 
@@ -25,6 +25,7 @@ def by_direction(
     popularity: NDArray[np.float32],
     events: KnownEvents,
     now_ms: int,
+    weights: Weights = WEIGHTS,
 ) -> Scores:
     """
     Cosine of each item with the recent events, plus a little popularity.
@@ -40,7 +41,7 @@ def by_direction(
     code = np.clip(events.code, 0, N_CODES - 1)
     age_days = (now_ms - events.ts) / DAY_MS
     steps_back = np.arange(len(code))[::-1]
-    worth = WEIGHTS[code] * 0.5 ** (age_days / HALF_LIVES_DAYS[code]) * STEP_DECAY**steps_back
+    worth = weights[code] * 0.5 ** (age_days / HALF_LIVES_DAYS[code]) * STEP_DECAY**steps_back
     profile = worth.astype(np.float32) @ direction[events.item]
     length = float(np.linalg.norm(profile))
     fit = direction @ profile / np.float32(max(length, 1e-9) * np.sqrt(2.0))

@@ -35,6 +35,20 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     draft.replace(folder / MANIFEST)
 
 
+def read_card(folder: Path) -> dict[str, Any]:
+    """
+    What the manifest says, without a look at the other files.
+
+    Raises:
+        ModelBroken: there is none, or it cannot be read.
+    """
+    try:
+        card: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise ModelBroken(f"no readable manifest in the model folder: {problem}") from problem
+    return card
+
+
 def read_manifest(folder: Path) -> dict[str, Any]:
     """
     The manifest, after every file it names was found unchanged.
@@ -42,12 +56,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     Raises:
         ModelBroken: no manifest, another format, a missing or changed file.
     """
+    manifest = read_card(folder)
     try:
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         wanted: dict[str, str] = manifest["files"]
         if manifest["format"] != FORMAT:
             raise ModelBroken(f"model format {manifest['format']} is not {FORMAT}")
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (KeyError, TypeError) as problem:
         raise ModelBroken(f"no readable manifest in the model folder: {problem}") from problem
     for name, digest in wanted.items():
         path = folder / name

@@ -62,7 +62,7 @@ class PaperRuns:
         said, note = [], ""
         with Meter() as meter:
             for seed in seeds:
-                config = replace(self._config, seed=seed, **VARIANTS[name])
+                config = PaperConfig.of(self._config.to_dict() | VARIANTS[name] | {"seed": seed})
                 with torch.random.fork_rng(devices=[]):
                     torch.manual_seed(seed)
                     logits, losses = self._train(config, fold)

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
-from ml.features.behaviours import PURCHASE
 from ml.intent.promotions import Promotions
 from ml.intent.receipts import Receipts
 

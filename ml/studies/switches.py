@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ml.behaviours import PURCHASE
 from ml.cold.cases import before, times
 from ml.evaluation.groups import by_last_behaviour, in_prefix
 from ml.evaluation.ranking import Cases
 from ml.evaluation.records import Study
-from ml.features.behaviours import PURCHASE
 from ml.fusion.config import Content, FusionConfig
 from ml.fusion.model import Fusion
 from ml.ranking.history import OwnHistory

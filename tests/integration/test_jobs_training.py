@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +10,13 @@ from neo4j import ManagedTransaction
 from graph import events, leases, models, pulls, training_runs
 from graph.client import Graph
 from graph.domain.events import EventType
-from graph.domain.ids import RunId
-from graph.domain.models import ModelStatus, RunState, TrainingRun
+from graph.domain.models import ModelStatus, RunState
 from graph.errors import LeaseLost
 from ml.delivery import embed
 from ml.serving.model import ServingModel
 from tests import shop
-from workers import stages
+from tests.runs import asked, stored_vectors, trained
+from workers import rules, stages
 from workers.columns import load, pull
 from workers.intake.changes import CatalogueChanges
 from workers.leases import HeldLease, now_ms
@@ -31,38 +30,6 @@ from workers.training import attempt
 def settings(tmp_path: Path) -> JobSettings:
     """A model store of the test's own."""
     return JobSettings(redis_url="redis://nowhere", model_store=tmp_path / "models", lease_ttl_s=5)
-
-
-def asked(graph: Graph, number: int = 1, **options: Any) -> TrainingRun:
-    """A run on the small shop that somebody asked for."""
-    run = TrainingRun(
-        run_id=RunId(f"t-{number:032x}"),
-        state=RunState.QUEUED,
-        profile="paper",
-        stage="queued",
-        progress=0.0,
-        requested_at=now_ms() + number,
-        options={**shop.SMALL, **options},
-    )
-    return graph.write(training_runs.request, run, stale_before_ms=0)[0]
-
-
-def trained(graph: Graph, settings: JobSettings, number: int = 1, **options: Any) -> TrainingRun:
-    """That run, worked on until it ended."""
-    run = asked(graph, number, **options)
-    attempt(graph, settings, run.run_id, owner=f"tests:{number}")
-    return graph.read(training_runs.get, run.run_id)
-
-
-def stored_vectors(tx: ManagedTransaction, slot: str, label: str = "User") -> dict[str, Any]:
-    """The vectors of a slot, by user or item id."""
-    rows = tx.run(
-        "MATCH (n:$($label)) WHERE n[$name] IS NOT NULL"
-        " RETURN coalesce(n.user_id, n.item_id) AS id, n[$name] AS vector",
-        label=label,
-        name=f"embedding_{slot}",
-    )
-    return {row["id"]: row["vector"] for row in rows}
 
 
 def neighbours(tx: ManagedTransaction) -> list[tuple[str, str, str]]:
@@ -163,7 +130,7 @@ def test_a_model_no_better_than_popularity_is_kept_as_failed(
     """The gate names the two figures; the model that answered before still does."""
     shop.fill(graph, shop.checkerboard())
     first = trained(graph, settings)
-    monkeypatch.setattr(stages, "TOLERANCE", 1.0)
+    monkeypatch.setattr(rules, "TOLERANCE", 1.0)
     run = trained(graph, settings, 2, force=True)
     assert run.state is RunState.FAILED
     assert "not above popularity" in (run.error or "")
@@ -191,6 +158,22 @@ def test_e3_a_run_that_diverges_fails_and_nothing_is_served(
     run = trained(graph, settings, learning_rate=1e12)
     assert run.state is RunState.FAILED
     assert graph.read(models.live) is None
+
+
+def test_e6_a_run_that_does_not_fit_into_memory_is_refused_and_its_estimate_noted(
+    graph: Graph, settings: JobSettings
+) -> None:
+    """A sentence with both numbers; the model before stays."""
+    shop.fill(graph, shop.checkerboard())
+    first = trained(graph, settings)
+    assert 0 < first.figures["memory_needed_mb"] < first.figures["memory_free_mb"]
+    cramped = settings.model_copy(update={"training_memory_mb": 100})
+    run = trained(graph, cramped, 2, force=True)
+    assert run.state is RunState.FAILED
+    assert "100 MiB are free" in (run.error or "")
+    live = graph.read(models.live)
+    assert live is not None
+    assert live.version == first.model_version
 
 
 def test_f1_while_one_worker_trains_another_is_turned_away(
@@ -363,7 +346,7 @@ def test_the_refresh_gives_new_people_a_vector_and_leaves_others_alone(
     place = Place(settings.model_store, 5)
     changes = CatalogueChanges(redis_url)
     before, told = graph.read(stored_vectors, live.slot), changes.stamp()
-    assert refresh(graph, place, changes) == 0
+    assert refresh(graph, place, changes).people == 0
     assert changes.stamp() == told
     late = shop.START_MS + 80 * shop.DAY_MS
     new = [
@@ -371,12 +354,12 @@ def test_the_refresh_gives_new_people_a_vector_and_leaves_others_alone(
         for step in range(5)
     ]
     graph.write(events.record, new)
-    assert refresh(graph, place, changes) == 1
+    assert refresh(graph, place, changes).people == 1
     assert changes.stamp().vectors == told.vectors + 1
     after = graph.read(stored_vectors, live.slot)
     assert set(after) == {*before, shop.person(77)}
     assert {name: after[name] for name in before} == before
-    assert refresh(graph, place, changes) == 0
+    assert refresh(graph, place, changes).people == 0
 
 
 def test_a_lease_is_renewed_while_work_goes_on(graph: Graph) -> None:

@@ -17,7 +17,7 @@ from workers.commands.output import bar, console, print_json, table
 from workers.errors import NoTrainingWorker
 from workers.jobs import TRAINING_QUEUE, Jobs
 from workers.local.children import ending
-from workers.runs import follow, request
+from workers.runs import MODEL, follow, request
 from workers.settings import JobSettings
 
 WORKER = ["celery", "--app", "workers.main:app", "worker", "--queues", TRAINING_QUEUE]
@@ -45,8 +45,10 @@ MODELS = {
     type=click.Choice([*Profile]),
     default=Profile.FUSION,
     show_default=True,
-    help="paper: its model alone; fusion: with contenders, and the best one answers.",
+    help="paper: its model alone; fusion: with contenders, and the best one answers; renewal:"
+    " no training, vectors and counters as of now and new items.",
 )
+@click.option("--model", help="With renewal: the model to renew, the live one by default.")
 @click.option("--no-attention", is_flag=True, help="Ablation: the last state in its place.")
 @click.option("--no-graph", is_flag=True, help="Ablation: without graph embeddings.")
 @click.option("--force", is_flag=True, help="Also when there are no new events.")
@@ -55,6 +57,7 @@ MODELS = {
 @click.option("--json", "as_json", is_flag=True, help="The run as JSON.")
 def train(
     profile: str,
+    model: str | None,
     no_attention: bool,
     no_graph: bool,
     force: bool,
@@ -64,7 +67,11 @@ def train(
 ) -> None:
     """Train on the graph; an ablation is measured and never put to work."""
     flags = {"no_attention": no_attention, "no_graph": no_graph, "force": force}
-    options = {name: True for name, is_set in flags.items() if is_set}
+    options: dict[str, object] = {name: True for name, is_set in flags.items() if is_set}
+    if model is not None:
+        if profile != Profile.RENEWAL:
+            raise click.UsageError("--model goes with --profile renewal")
+        options[MODEL] = model
     graph, jobs = Graph(GraphSettings()), Jobs(JobSettings().broker_url)
     try:
         if here and not wait:

@@ -100,8 +100,8 @@ def test_null_counts_as_not_said(absent: str) -> None:
     assert here.client.post("/v1/items", headers=SERVER, json=row).status_code == 200
 
 
-def test_an_item_that_is_hidden_stays_hidden_when_the_graph_goes_away() -> None:
-    """G1: the last word known counts while nobody can be asked."""
+def test_g1_an_item_that_is_hidden_stays_hidden_when_the_graph_goes_away() -> None:
+    """The last word known counts while nobody can be asked."""
     here = world(FakeModel({"SKU-1": 1.0, "SKU-2": 0.5}), {items.upsert: None})
     here.graph.answers[items.servable] = set()
     here.client.post("/v1/items", headers=SERVER, json={**ITEM, "is_hidden": True})

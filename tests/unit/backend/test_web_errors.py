@@ -109,10 +109,10 @@ def test_an_unknown_run_is_404() -> None:
         ("", "invalid_type", None),
     ],
 )
-def test_a_bad_question_is_422_and_names_the_field(
+def test_g4_a_bad_question_is_422_and_names_the_field(
     query: str, code: str, field: str | None
 ) -> None:
-    """G4, C3: every bad parameter has a code and a name, and no query is unbounded."""
+    """Every bad parameter has a code and a name, and no query is unbounded."""
     answer = world().client.get(f"/v1/recommendations?{query}", headers=SERVER)
     assert answer.status_code == 422
     assert set(answer.json) == FIELDS

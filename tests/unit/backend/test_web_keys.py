@@ -36,8 +36,8 @@ NEEDS = {
 HELD = {Scope.BROWSER: BROWSER, Scope.SERVER: SERVER, Scope.ADMIN: ADMIN}
 
 
-def test_every_route_is_in_the_table_of_scopes() -> None:
-    """G8: a new call cannot be forgotten here, so none is open by accident."""
+def test_g8_every_route_is_in_the_table_of_scopes() -> None:
+    """A new call cannot be forgotten here, so none is open by accident."""
     app = world().app
     routes = {
         (method, rule.rule)
@@ -50,15 +50,15 @@ def test_every_route_is_in_the_table_of_scopes() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), NEEDS)
-def test_without_a_key_nothing_under_v1_answers(method: str, path: str) -> None:
-    """G8: no key, 401."""
+def test_g8_without_a_key_nothing_under_v1_answers(method: str, path: str) -> None:
+    """No key, 401."""
     answer = world().client.open(path, method=method)
     assert (answer.status_code, answer.json["code"]) == (401, "key_missing")
 
 
 @pytest.mark.parametrize(("method", "path"), NEEDS)
-def test_a_wrong_key_is_refused_and_not_echoed(method: str, path: str) -> None:
-    """G8: a wrong key, 401, and the key stands nowhere in the answer."""
+def test_g8_a_wrong_key_is_refused_and_not_echoed(method: str, path: str) -> None:
+    """A wrong key, 401, and the key stands nowhere in the answer."""
     answer = world().client.open(path, method=method, headers={"X-API-Key": "wrong-secret"})
     assert (answer.status_code, answer.json["code"]) == (401, "key_wrong")
     assert "wrong-secret" not in answer.text
@@ -66,8 +66,8 @@ def test_a_wrong_key_is_refused_and_not_echoed(method: str, path: str) -> None:
 
 @pytest.mark.parametrize("held", HELD, ids=lambda scope: scope.name)
 @pytest.mark.parametrize(("method", "path"), NEEDS)
-def test_a_key_opens_its_own_scope_and_those_below(method: str, path: str, held: Scope) -> None:
-    """G8: the table of scopes, every call with every kind of key."""
+def test_g8_a_key_opens_its_own_scope_and_those_below(method: str, path: str, held: Scope) -> None:
+    """The table of scopes, every call with every kind of key."""
     answer = world().client.open(path, method=method, headers=HELD[held])
     is_refused = answer.status_code == 403
     assert is_refused == (held < NEEDS[method, path])
@@ -76,8 +76,8 @@ def test_a_key_opens_its_own_scope_and_those_below(method: str, path: str, held:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example"])
-def test_a_page_of_another_origin_is_refused_and_counted(origin: str) -> None:
-    """G8: a foreign origin gets 403 even with a good key."""
+def test_g8_a_page_of_another_origin_is_refused_and_counted(origin: str) -> None:
+    """A foreign origin gets 403 even with a good key."""
     client = world().client
     answer = client.post("/v1/events", headers={**BROWSER, "Origin": origin}, json={})
     assert (answer.status_code, answer.json["code"]) == (403, "origin_refused")

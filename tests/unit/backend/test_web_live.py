@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from backend.acquaintances import Acquaintances
 from backend.breaker import Breaker
@@ -140,13 +141,17 @@ def test_a_process_that_starts_with_a_broken_live_model_answers_by_the_last_good
     assert (told["model_version"], told["stale"]) == ("m-broken", False)
 
 
-def test_without_any_good_model_popular_items_are_counted() -> None:
-    """Never a 500."""
+def test_g10_with_a_broken_model_popular_items_are_counted_and_an_alarm_rings() -> None:
+    """Never a 500: the level says so, the share of fallbacks rises, and an error is logged."""
     here = world(answers={models.all_models: [], items.popular: [("x", 2.0)]})
     here.graph.answers[models.live] = stored_model("m-broken")
-    here.models.refresh()
-    told = here.client.get("/v1/popular-items", headers=SERVER).json
+    with capture_logs() as logged:
+        here.models.refresh()
+    assert ("model_unusable", "error") in [(one["event"], one["log_level"]) for one in logged]
+    told = here.client.get("/v1/recommendations?user_id=u-1", headers=SERVER).json
     assert (told["level"], told["model_version"]) == ("popular", None)
+    measured = here.client.get("/metrics").text
+    assert 'shopgraph_recommendations_total{level="popular"} 1.0' in measured
 
 
 def test_columns_leave_out_what_says_nothing_of_an_item() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from backend import people
 from graph import items, models
+from graph.domain.events import EventType
 from graph.shelf import on_shelf
 from tests.factories import (
     NOW_MS,
@@ -37,9 +38,9 @@ def listed(told: dict[str, Any]) -> list[str]:
     return [place["item_id"] for place in told["items"]]
 
 
-def personal(**changes: Any) -> World:
+def personal(history_limit: int = 1000, **changes: Any) -> World:
     here = known(viewed("a"), embedding=[0.1], **changes)
-    return world(FakeModel(SCORES), {people.look_up: here})
+    return world(FakeModel(SCORES), {people.look_up: here}, history_limit=history_limit)
 
 
 def test_a_person_with_a_stored_vector_gets_their_own_list() -> None:
@@ -88,8 +89,8 @@ def test_without_a_model_the_graph_counts_what_is_popular() -> None:
     assert listed(told) == ["x", "y"]
 
 
-def test_an_empty_shop_answers_an_empty_list() -> None:
-    """G4: 200 with its level, never an error."""
+def test_g4_an_empty_shop_answers_an_empty_list() -> None:
+    """200 with its level, never an error."""
     told = ask(world())
     assert (told["level"], told["items"]) == ("none", [])
 
@@ -100,8 +101,25 @@ def test_a_vector_of_another_version_is_not_used() -> None:
     assert told["level"] == "session"
 
 
-def test_a_hidden_item_is_gone_with_the_next_answer() -> None:
-    """G1: the graph has the last word on every item of every list."""
+def test_g4_who_has_bought_everything_gets_an_empty_list() -> None:
+    """By the shop's rule nothing is left to show, and that is an answer."""
+    past = [viewed(item_id, kind=EventType.PURCHASE) for item_id in SCORES]
+    answers = {people.look_up: known(*past, embedding=[0.1])}
+    here = world(FakeModel(SCORES), answers, exclude_behaviours="purchase")
+    told = ask(here)
+    assert (told["level"], told["items"], told["degraded"]) == ("none", [], False)
+
+
+def test_e7_of_a_long_history_only_the_newest_events_are_asked_for() -> None:
+    """However much somebody did, an answer reads a bounded part of it."""
+    here = personal(history_limit=50)
+    ask(here)
+    (limit,) = {named["limit"] for query, _, named in here.graph.asked if query is people.look_up}
+    assert limit == 50
+
+
+def test_g1_a_hidden_item_is_gone_with_the_next_answer() -> None:
+    """The graph has the last word on every item of every list."""
     here = personal()
     ask(here, "anonymous_id=new-one")
     here.hide("a", "c")
@@ -135,8 +153,8 @@ def test_a_category_limits_the_list() -> None:
     assert listed(ask(here, "user_id=u-1&category=x")) == ["a", "b", "d"]
 
 
-def test_scores_that_are_no_number_are_dropped_and_counted() -> None:
-    """G5: the JSON stays valid whatever a model says."""
+def test_g5_scores_that_are_no_number_are_dropped_and_counted() -> None:
+    """The JSON stays valid whatever a model says."""
     broken = {"a": math.nan, "b": math.inf, "c": 0.5, "d": -math.inf}
     here = world(FakeModel(broken), {people.look_up: known(viewed("a"), embedding=[0.1])})
     told = ask(here)

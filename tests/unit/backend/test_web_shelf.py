@@ -46,8 +46,8 @@ def test_what_is_known_and_unchanged_is_not_asked_again() -> None:
     assert shop.asked == []
 
 
-def test_a_change_by_another_process_counts_with_the_next_answer() -> None:
-    """G1: only what changed is read, and once."""
+def test_g1_a_change_by_another_process_counts_with_the_next_answer() -> None:
+    """Only what changed is read, and once."""
     shop = Shop()
     shop.tells(a=OnShelf(is_away=True), b=OnShelf(is_away=False))
     assert shop.shown(A, B) == [A, B], "nobody has said that anything changed"

@@ -61,8 +61,8 @@ def test_a_run_nobody_can_do_is_refused(body: Any) -> None:
     assert here.jobs.asked == []
 
 
-def test_a_run_tells_how_far_it_is_in_valid_json() -> None:
-    """G5: a figure that is no number is null."""
+def test_g5_a_run_tells_how_far_it_is_in_valid_json() -> None:
+    """A figure that is no number is null."""
     here = world(answers={training_runs.get: RUNNING})
     told = here.client.get("/v1/training-runs?run_id=t-1", headers=ADMIN).json
     assert (told["state"], told["stage"], told["progress"]) == ("running", "fit", 0.4)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Catalogue, Interactions
-from ml.features.behaviours import PURCHASE
 from ml.serving import History
 
 VIEW = 2

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from ml.behaviours import CART, PURCHASE
 from ml.config import DAY_MS
 from ml.evaluation.balanced import GROUP as BALANCED
-from ml.features.behaviours import CART, PURCHASE
 from ml.studies import STUDIES, Plan, run
 from ml.studies.alibaba import POOLED, REFITS, TEST, TUNING, VALIDATION
 from ml.studies.alibaba_data import FILE, FIRST_DAY, Lessons, day_of, load, pairs_at

@@ -22,8 +22,9 @@ def test_events_are_sorted_by_time_and_ties_stay_in_order_of_arrival():
     assert build(seq=[1, 3, 2]).user.tolist() == [0, 1, 0]
 
 
-def test_unknown_and_negative_prices_become_nan():
+def test_e3_a_price_that_is_none_is_unknown():
     assert np.isnan(build(price=[5, -1, np.nan]).price).tolist() == [True, True, False]
+    assert np.isnan(build(price=[5, np.inf, -np.inf]).price).tolist() == [True, True, False]
 
 
 def test_a_position_outside_its_ids_is_refused():
@@ -63,7 +64,7 @@ def test_many_events_after_a_long_silence_are_the_shops_present():
 
 
 def test_categories_are_numbered_and_empty_ones_are_unknown():
-    catalogue = Catalogue.of(["x", "y", "z"], categories=["b", "", "a"], prices=[1, 0, -5])
+    catalogue = Catalogue.of(["x", "y", "z"], categories=["b", "", "a"], prices=[1, np.inf, -5])
     assert catalogue.category.tolist() == [1, -1, 0]
     assert catalogue.category_names == ["a", "b"]
     assert np.isnan(catalogue.price).tolist() == [False, True, True]

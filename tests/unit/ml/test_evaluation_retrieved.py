@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.evaluation.pools import moment, touched_pool
 from ml.evaluation.ranking import rank_cases
@@ -13,7 +14,6 @@ from ml.evaluation.retrieved import (
     retrieved_pairs,
 )
 from ml.evaluation.splits import cutoffs, time_split
-from ml.features.behaviours import PURCHASE
 from ml.intent.counters import counter_table
 from ml.ranking.history import OwnHistory
 from ml.ranking.popular import Popular

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ml.behaviours import CART, PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.evaluation.pools import moment, window_before
 from ml.features import FEATURES, PairFeatures, item_counters
-from ml.features.behaviours import CART, PURCHASE
 
 START = 1_700_000_000_000
 VIEW, UNCART = 2, 4

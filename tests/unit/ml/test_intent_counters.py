@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ml.behaviours import CART, PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
 from ml.features import FEATURES
-from ml.features.behaviours import CART, PURCHASE
 from ml.features.pairs import Window
 from ml.intent.counters import COUNTERS, counter_table, pair_columns
 from ml.intent.item_side import ITEM_COLUMNS, ItemSide, item_side

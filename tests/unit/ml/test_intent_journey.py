@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
 from ml.evaluation.records import Study
-from ml.features.behaviours import PURCHASE
 from ml.intent.promotions import Promotions
 from ml.intent.receipts import Receipts
 from ml.studies import Plan

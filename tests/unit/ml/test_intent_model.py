@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
 from ml.errors import ModelBroken, NotEnoughData
 from ml.evaluation.metrics import roc_auc
-from ml.features.behaviours import PURCHASE
 from ml.intent.columns import GROUPS, SUB, IntentColumns
 from ml.intent.fit_stack import StackSettings
 from ml.intent.history import History, IntentConfig

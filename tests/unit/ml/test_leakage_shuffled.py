@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Interactions
 from ml.evaluation.metrics import roc_auc
@@ -12,7 +13,6 @@ from ml.evaluation.pools import Pool, moment, touched_pool, training_pool
 from ml.evaluation.ranking import Cases, rank_cases
 from ml.evaluation.ranking_metrics import summary
 from ml.evaluation.splits import cutoffs, time_split
-from ml.features.behaviours import PURCHASE
 from ml.intent.counters import counter_table
 from ml.intent.linear import LinearSvm, Logistic
 from ml.intent.table import Table
@@ -43,7 +43,7 @@ def coin(world: Interactions) -> Interactions:
     return replace(world, user=user, item=item)
 
 
-def test_a_whole_run_on_purchases_by_lot_finds_nothing(coin, small, tmp_path) -> None:
+def test_e10_a_whole_run_on_purchases_by_lot_finds_nothing(coin, small, tmp_path) -> None:
     config = replace(small, max_epochs=3, bootstrap_draws=10)
     found = train(coin, config, folder=tmp_path / "v", version="v").metrics
     positives, pairs = found["test_positives"], found["test_pairs"]

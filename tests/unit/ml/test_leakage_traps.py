@@ -10,6 +10,7 @@ import torch
 
 from ml import training
 from ml.batches import PoolBatches, Scene
+from ml.behaviours import CART, PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Catalogue, Interactions
 from ml.evaluation.ahead import before_first_cart, minutes_ahead
@@ -22,7 +23,6 @@ from ml.evaluation.ranking_metrics import summary
 from ml.evaluation.sessions import LENGTHS, session_cases
 from ml.evaluation.splits import Cutoffs, cutoffs, time_split
 from ml.export import with_padding
-from ml.features.behaviours import CART, PURCHASE
 from ml.fitting import standardise
 from ml.intent.columns import IntentColumns
 from ml.intent.counters import counter_table

@@ -59,7 +59,7 @@ def test_batches_hold_every_pair_once_and_whole_people(world, small):
     assert int(batch.sequences.length.max()) == batch.sequences.item.shape[1]
 
 
-def test_a_person_alone_has_the_vector_they_have_in_a_batch(world, small):
+def test_e4_a_person_alone_has_the_vector_they_have_in_a_batch(world, small):
     """Padding is masked: neither the longest neighbour nor the batch changes a person."""
     model, scene, _ = setting(world, small)
     together = user_vectors(model, scene, np.arange(world.n_users))
@@ -90,7 +90,30 @@ def test_switches_leave_their_parts_out(world, small):
     assert not item_vectors(model, scene, np.arange(3)).embedding.any()
 
 
-def test_a_person_without_events_and_an_item_without_people_have_finite_vectors(events, small):
+@pytest.mark.parametrize("graph", [True, False])
+def test_e4_sequences_of_any_length_have_the_same_vector_alone_and_together(events, small, graph):
+    """Of no event, one, as many as are read, and one more; only the last ones count."""
+    counts = (0, 1, small.steps, small.steps + 1)
+    rows = [
+        (person, step % 4, 2, step / 50, 5.0)
+        for person, count in enumerate(counts)
+        for step in range(count)
+    ]
+    data = events(*rows, people=len(counts))
+    config = replace(small, graph=graph)
+    torch.manual_seed(1)
+    table = torch.cat([torch.randn(data.n_items, config.dim), torch.zeros(1, config.dim)])
+    scene = Scene(Timelines(data), data.end_ms, table, config)
+    model = PaperModel(config).eval()
+    together = user_vectors(model, scene, np.arange(len(counts)))
+    for person in range(len(counts)):
+        alone = user_vectors(model, scene, np.array([person]))
+        assert np.abs(alone[0] - together[person]).max() < 1e-5
+    assert np.isfinite(together).all()
+    assert scene.lengths.tolist() == [0, 1, small.steps, small.steps]
+
+
+def test_e3_a_person_without_events_and_an_item_without_people_have_finite_vectors(events, small):
     data = events((0, 0, 2, 1, 1), (0, 1, 2, 2, 1))
     table = torch.zeros(data.n_items + 1, small.dim)
     scene = Scene(Timelines(data), data.end_ms, table, small)

@@ -14,7 +14,7 @@ def served(trained) -> ServingModel:
     return ServingModel.load(trained[1])
 
 
-def test_the_shop_gets_the_probability_that_torch_computed(
+def test_e9_the_shop_gets_the_probability_that_torch_computed(
     world, small, trained, served, history_of
 ):
     """Stored vectors, features from a history, calibration: equal to the batch way to 1e-5."""

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.errors import NotEnoughData
 from ml.evaluation.pools import Pool, moment, touched_pool, training_pool
 from ml.evaluation.splits import cutoffs, time_split
-from ml.features.behaviours import PURCHASE
 
 
 def test_the_split_is_by_event_count_over_one_time_line(world):

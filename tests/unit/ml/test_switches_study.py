@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from ml.behaviours import PURCHASE
 from ml.cold.cases import before
 from ml.config import DAY_MS
-from ml.features.behaviours import PURCHASE
 from ml.ranking.sequences import Sequences
 from ml.studies import Plan, switches
 from ml.studies.cold_data import TAOBAO_CODES, Shop

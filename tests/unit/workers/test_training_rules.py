@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from graph.domain.ids import ModelVersion, RunId
 from graph.domain.models import (
@@ -18,7 +19,9 @@ from graph.domain.models import (
     is_stored,
 )
 from ml.config import PaperConfig
-from workers.stages import Place, configured, left_behind, prune, refusal, version_of
+from workers.rules import configured, is_up_to_date, refusal
+from workers.settings import JobSettings
+from workers.stages import Place, left_behind, prune, version_of
 
 GOOD = {"test_paper_ap": 0.3, "test_popularity_ap": 0.2, "test_base_rate": 0.02}
 
@@ -84,6 +87,56 @@ def test_the_papers_profile_trains_its_model_alone() -> None:
     """Nothing competes with it, so it answers itself."""
     assert not configured(asked("paper")).contenders
     assert configured(asked("fusion")).contenders
+
+
+def test_the_weights_of_the_shop_reach_a_run_that_has_none_of_its_own() -> None:
+    """What the operator set counts for every run; a run may say otherwise."""
+    assert configured(asked(), {"cart": 6.0}).behaviour_weights == {"cart": 6.0}
+    own = asked(behaviour_weights={"view": 2.0})
+    assert configured(own, {"cart": 6.0}).behaviour_weights == {"view": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("", {}),
+        ("cart=6, view=.5", {"cart": 6.0, "view": 0.5}),
+        ("unfavorite=-2,", {"unfavorite": -2.0}),
+    ],
+)
+def test_weights_are_told_as_text(told: str, expected: dict[str, float]) -> None:
+    """In an environment variable."""
+    assert JobSettings(redis_url="redis://x", behaviour_weights=told).weights == expected
+
+
+@pytest.mark.parametrize("told", ["stare=2", "cart", "cart=much", "cart=inf", "login=1", "=3"])
+def test_weights_that_make_no_sense_stop_the_start(told: str) -> None:
+    """A behaviour that is none, or on no item; a weight that is no number."""
+    with pytest.raises(ValidationError):
+        JobSettings(redis_url="redis://x", behaviour_weights=told)
+
+
+@pytest.mark.parametrize(
+    ("seq", "options", "weights", "expected"),
+    [
+        (7, {}, {}, True),
+        (8, {}, {}, False),
+        (7, {"force": True}, {}, False),
+        (7, {"no_graph": True}, {}, False),
+        (7, {}, {"cart": 6.0}, False),
+    ],
+    ids=["nothing new", "new events", "insisted on", "an ablation", "other weights"],
+)
+def test_e14_training_is_skipped_where_it_would_make_the_same_model(
+    tmp_path: Path, seq: int, options: dict[str, Any], weights: dict[str, float], expected: bool
+) -> None:
+    """The same events, profile and weights."""
+    folder = tmp_path / "m-1"
+    folder.mkdir()
+    (folder / "manifest.json").write_text('{"config": {"behaviour_weights": {}}}')
+    live = model("m-1", 1, data_seq=7, profile="fusion", status=ModelStatus.LIVE)
+    run = asked(**options)
+    assert is_up_to_date(live, run, configured(run, weights), seq, tmp_path) is expected
 
 
 def test_a_try_finds_what_earlier_tries_of_its_own_run_left(tmp_path: Path) -> None:
