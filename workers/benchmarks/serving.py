@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import islice
@@ -53,12 +53,11 @@ def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figur
     with running_stack(["api", "ingest", "training"]) as stack:
         report(f"load {size.events:,} events of {size.users:,} people, {size.items:,} items")
         began = time.perf_counter()
-        _load(stack, log)
+        load_shop(stack, log)
         yield Figure("load", size.events / (time.perf_counter() - began), "events/s")
         report("train until everybody is served")
         began = time.perf_counter()
-        version = _train(stack)
-        _wait_until_served(stack, version)
+        wait_until_served(stack, train(stack))
         seconds = time.perf_counter() - began
         yield Figure(
             "from loaded data to every user served", seconds, "s", SERVED_WITHIN_S, Bar.AT_MOST
@@ -71,7 +70,8 @@ def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figur
             yield Figure(f"memory of {kind}, peak", mib, "MiB", bar, Bar.AT_MOST)
 
 
-def _load(stack: Stack, log: Interactions) -> None:
+def load_shop(stack: Stack, log: Interactions) -> None:
+    """Catalogue and events by the ways of a shop: the graph has them when this ends."""
     catalogue = log.catalogue
     told = [
         Item(
@@ -124,14 +124,17 @@ def _wait_until_stored(stack: Stack, events: int) -> None:
     raise TimeoutError("the events did not reach the graph in time")
 
 
-def _train(stack: Stack) -> str:
+def train(
+    stack: Stack, profile: str = "fusion", options: Mapping[str, object] | None = None
+) -> str:
+    """Train to the end; the version that is live then."""
     jobs = Jobs(stack.redis_url)
-    run, _ = runs.request(stack.graph, jobs, profile="fusion", options={})
+    run, _ = runs.request(stack.graph, jobs, profile=profile, options=options or {})
     ended = runs.follow(stack.graph, run.run_id, tell=lambda _: None)
     return str(ended.model_version)
 
 
-def _wait_until_served(stack: Stack, version: str) -> None:
+def wait_until_served(stack: Stack, version: str) -> None:
     """Until each process of the API answers a person by the new model."""
     target, until, in_a_row = stack.target, time.monotonic() + 60, 0
     path = "/v1/recommendations?limit=1&user_id=user-0"

@@ -93,6 +93,17 @@ def serve(items: int | None, users: int, events: int, is_json: bool) -> None:
     _print("serve", answer_figures(target, asked, _report), is_json=is_json)
 
 
+@benchmark.command()
+@click.option("--swaps", type=click.IntRange(min=1), default=10, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def change(swaps: int, is_json: bool) -> None:
+    """How soon a step changes a list, and models swapped under load, on servers of its own."""
+    # Only whoever trains needs torch.
+    from workers.benchmarks.changing import changing_figures
+
+    _print("change", changing_figures(swaps, _report), is_json=is_json)
+
+
 def _people(graph: Graph) -> list[str]:
     pseudonyms = IntakeSettings().pseudonyms()
     page = graph.read(pulls.users, after_idx=0, page=PEOPLE)

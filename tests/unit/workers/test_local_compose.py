@@ -33,7 +33,28 @@ def test_migrations_run_before_everything_that_needs_them() -> None:
 
 def test_there_is_nothing_beside_processes_stores_and_migrations() -> None:
     """One service more would be one that nobody tried."""
-    assert set(SERVICES) == set(PROCESSES) | STORES | {"migrate"}
+    plain = {name for name, service in SERVICES.items() if "profiles" not in service}
+    assert plain == set(PROCESSES) | STORES | {"migrate"}
+
+
+def test_several_machines_worth_of_processes_run_the_same_commands() -> None:
+    """Two more API processes and a second trainer, by a profile, on the same stores and models."""
+    more = {name: service for name, service in SERVICES.items() if "profiles" in service}
+    assert {tuple(service["profiles"]) for service in more.values()} == {("several",)}
+    assert set(more) == {"api-2", "api-3", "training-2", "balancer"}
+    for name in ("api-2", "api-3", "training-2"):
+        first = SERVICES[name[:-2]]
+        for part in ("command", "environment", "volumes", "image"):
+            assert more[name][part] == first[part]
+
+
+def test_the_balancer_asks_every_process_of_the_api() -> None:
+    """None is left out, and it waits for all of them."""
+    command = SERVICES["balancer"]["command"]
+    asked = [command[k + 1] for k, word in enumerate(command) if word == "--to"]
+    there = [name for name in SERVICES if name == "api" or name.startswith("api-")]
+    assert asked == [f"{name}:8000" for name in there]
+    assert SERVICES["balancer"]["depends_on"] == there
 
 
 @pytest.mark.parametrize("name", [*sorted(STORES), "api", "worker", "training"])
