@@ -22,11 +22,10 @@ def reasons(
         history: newest first; every step of it is an edge.
         rows: what is known of all these items, for their main categories.
     """
-    wanted = frozenset(item_ids)
     return strongest(
         _steps(history, rows),
         {item_id: _category(item_id, rows) for item_id in item_ids},
-        lambda by_item: _nearest(by_item, wanted, loaded),
+        lambda by_item: _nearest(by_item, item_ids, loaded),
     )
 
 
@@ -46,17 +45,15 @@ def _steps(history: Sequence[PastEvent], rows: Rows) -> list[Step]:
 
 
 def _nearest(
-    by_item: Mapping[str, Step], wanted: frozenset[str], loaded: Loaded | None
+    by_item: Mapping[str, Step], wanted: Sequence[str], loaded: Loaded | None
 ) -> dict[str, Step]:
     """For each of the items, the step whose neighbour it is; the strongest counts."""
     if loaded is None:
         return {}
     best: dict[str, tuple[float, str]] = {}
-    for item_id, step in by_item.items():
-        for other, cosine in loaded.model.neighbours(item_id):
-            if other in wanted:
-                rank = step.weight * cosine, item_id
-                best[other] = max(best.get(other, rank), rank)
+    for item_id, other, cosine in loaded.model.links(list(by_item), wanted):
+        rank = by_item[item_id].weight * cosine, item_id
+        best[other] = max(best.get(other, rank), rank)
     return {other: by_item[item_id] for other, (_, item_id) in best.items()}
 
 

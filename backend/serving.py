@@ -86,8 +86,8 @@ class ServingModel(Protocol):
         """The nearest items, best first; empty for an item it does not know."""
         ...
 
-    def neighbours(self, item_id: str) -> list[tuple[str, float]]:
-        """The few items next to one in the graph, with their cosines, best first."""
+    def links(self, item_ids: Sequence[str], others: Sequence[str]) -> list[tuple[str, str, float]]:
+        """Which of the others are next to which of the items in the graph, with their cosines."""
         ...
 
     def only(self, item_ids: Collection[str]) -> Any:

@@ -143,7 +143,7 @@ def _shorten(folder: Path, data: Interactions, found: Embedded) -> None:
     """Put a shortlist beside the model, if one holds nearly all that anybody is shown."""
     short = shortlist(ServingModel.load(folder), data, found.users, found.user_vectors)
     if short is not None and short.is_good:
-        write_shortlist(folder, short.is_in)
+        write_shortlist(folder, short.short)
 
 
 def _neighbours(data: Interactions, found: Embedded, config: PaperConfig) -> Neighbours:

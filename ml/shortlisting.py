@@ -1,6 +1,6 @@
 """Which items are worth a look for anybody, found out by looking at all of them for some people."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.serving import History, ServingModel
+from ml.serving.short import Shortlist, ShortRows
 
 log = structlog.get_logger(__name__)
 
@@ -21,28 +22,43 @@ LEARN, JUDGE = 300, 100
 """People whose lists make the shortlist, and others by whom it is judged."""
 
 GOOD = 0.98
-"""Share of the exact lists that it must hold, on average over the judges."""
+"""Share of the exact lists that it must hold, on average."""
 
 SMALL = 5_000
 """A catalogue that is looked through faster than it is worth to think about."""
 
 
+THRESHOLDS = (10, 5, 3, 2, 1)
+"""In how many people's lists an item must have come up; the most that misses little is taken."""
+
+
 @dataclass(frozen=True, slots=True)
-class Shortlist:
+class Judged:
     """
-    Items that came up in the list of anybody, and how much of other people's lists they hold.
+    A shortlist, and how good it is.
 
-    Shapes:
-        is_in: (V,) bool
+    Attributes:
+        recall: share of other people's lists that it holds, with what is near to what they touched.
+        looked: share of the catalogue that one of them looks at, on average.
     """
 
-    is_in: NDArray[np.bool_]
+    short: Shortlist
     recall: float
+    looked: float
 
     @property
     def is_good(self) -> bool:
         """Whether it may answer in place of the whole catalogue."""
-        return self.recall >= GOOD and self.is_in.mean() <= 0.5
+        return self.recall >= GOOD and self.looked <= 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """One person's exact list, the categories they touch, and what is near to what they touched."""
+
+    best: NDArray[np.int64]
+    categories: NDArray[np.int32]
+    around: NDArray[np.int64]
 
 
 def shortlist(
@@ -51,9 +67,11 @@ def shortlist(
     users: NDArray[Any],
     vectors: NDArray[np.float32],
     seed: int = 0,
-) -> Shortlist | None:
+) -> Judged | None:
     """
     Learn a shortlist from the exact lists of some people and judge it by those of others.
+
+    Half of the judges choose how often an item must have come up, the other half have the word.
 
     Args:
         users: (n,) positions in the data's ``user_ids``; vectors: (n, 64).
@@ -64,20 +82,56 @@ def shortlist(
     if len(model.item_ids) < SMALL or len(users) < 2 * JUDGE:
         return None
     drawn = np.random.default_rng(seed).permutation(len(users))[: LEARN + JUDGE]
-    is_in = np.zeros(len(model.item_ids), bool)
-    held: list[float] = []
-    for place, (row, history) in enumerate(_people(data, users[drawn], model.window_days)):
-        vector = vectors[drawn[row]]
-        scores = model.score(vector, history, now_ms=model.as_of_ms)
-        best = [model.index[item_id] for item_id, _ in model.top(scores, LIST)]
-        if place < len(drawn) - JUDGE:
-            is_in[best] = True
-        else:
-            wanted = is_in | model.around(history, model.as_of_ms)
-            held.append(float(wanted[best].mean()))
-    found = Shortlist(is_in, float(np.mean(held)))
-    log.info("shortlist_judged", items=int(is_in.sum()), recall=round(found.recall, 4))
+    shown = [
+        _shown(model, vectors[drawn[row]], history)
+        for row, history in _people(data, users[drawn], model.window_days)
+    ]
+    learn, choose, judge = np.split(np.array(shown, object), [-JUDGE, -JUDGE // 2])
+    for_all, for_own = _counts(model, learn)
+    for least in THRESHOLDS:
+        short = Shortlist(for_all >= least, for_own >= least)
+        if _judged(model, short, choose).recall >= GOOD:
+            break
+    found = _judged(model, short, judge)
+    log.info(
+        "shortlist_judged",
+        least=least,
+        looked=round(found.looked, 4),
+        recall=round(found.recall, 4),
+    )
     return found
+
+
+def _shown(model: ServingModel, vector: NDArray[np.float32], history: History) -> _Shown:
+    scores = model.score(vector, history, now_ms=model.as_of_ms)
+    window = model.window(history, model.as_of_ms)
+    return _Shown(
+        best=np.array([model.index[item_id] for item_id, _ in model.top(scores, LIST)], np.int64),
+        categories=model.categories_of(window),
+        around=model.around(window),
+    )
+
+
+def _counts(
+    model: ServingModel, people: Iterable[_Shown]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(V,) twice: how many lists each item came into, of others and of who touches its kind."""
+    for_all, for_own = (np.zeros(len(model.item_ids), np.int64) for _ in range(2))
+    for one in people:
+        is_own = np.isin(model.category_of[one.best], one.categories)
+        for_own[one.best[is_own]] += 1
+        for_all[one.best[~is_own]] += 1
+    return for_all, for_own
+
+
+def _judged(model: ServingModel, short: Shortlist, people: Iterable[_Shown]) -> Judged:
+    rows = ShortRows(short, model.category_of, model.is_listed)
+    held, looked = [], []
+    for one in people:
+        seen = rows.of(one.categories, one.around)
+        held.append(float(np.isin(one.best, seen).mean()) if len(one.best) else 1.0)
+        looked.append(len(seen) / len(model.item_ids))
+    return Judged(short, float(np.mean(held)), float(np.mean(looked)))
 
 
 def _people(

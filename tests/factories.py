@@ -150,9 +150,14 @@ class FakeModel:
         """What was said to be near."""
         return self.near.get(item_id, [])[:limit]
 
-    def neighbours(self, item_id: str) -> list[tuple[str, float]]:
+    def links(self, item_ids: Sequence[str], others: Sequence[str]) -> list[tuple[str, str, float]]:
         """What was said to be near."""
-        return self.near.get(item_id, [])
+        return [
+            (item_id, other, cosine)
+            for item_id in item_ids
+            for other, cosine in self.near.get(item_id, [])
+            if other in others
+        ]
 
     def only(self, item_ids: Collection[str]) -> frozenset[str]:
         """These items."""

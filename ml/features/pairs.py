@@ -14,6 +14,9 @@ from ml.features.names import FEATURES
 DECAY_DAYS = 7.0
 """Touches count exp(-age / 7 d)."""
 
+CATEGORIES = 1 << 31
+"""More than there can be; a person's number times this leaves room for a category's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -151,8 +154,7 @@ class PairFeatures:
     def _cell(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.int64]:
         """One number per (person, category); -1 where the item has no category."""
         category = self._window.category[item].astype(np.int64)
-        n = int(self._window.category.max(initial=0)) + 1
-        return np.where(category >= 0, user.astype(np.int64) * n + category, -1)
+        return np.where(category >= 0, user.astype(np.int64) * CATEGORIES + category, -1)
 
     def _carts(self, pair: NDArray[np.int64]) -> NDArray[np.float64]:
         n = self._window.n_users
@@ -174,7 +176,7 @@ class PairFeatures:
         return mean
 
     def _price_ratio(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.float64]:
-        ratio = np.log(self._counters.price)[item] - np.log(self._mean_price)[user]
+        ratio = np.log(self._counters.price[item]) - np.log(self._mean_price)[user]
         finite: NDArray[np.float64] = np.nan_to_num(ratio, nan=0.0, posinf=0.0, neginf=0.0)
         return finite
 

@@ -16,7 +16,7 @@ from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.evaluation.pools import window_before
 from ml.features.names import FEATURES
-from ml.features.pairs import PairFeatures, Window
+from ml.features.pairs import CATEGORIES, PairFeatures, Window
 from ml.intent.item_side import ITEM_COLUMNS, ItemSide, item_side
 from ml.intent.table import Table
 from ml.intent.tallies import BACK, BUY, CART, FAVOURITE, LOOK, Ages, Rows, Tally, find, smoothed
@@ -219,12 +219,9 @@ class _People:
 
     def categories(self, user: Rows, item: Rows) -> Rows:
         """(P, 6) as ``CATEGORY_COLUMNS``."""
-        category = self.side.category.astype(np.int64)
-        n = int(category.max(initial=-1)) + 1
-        if not n:
-            return np.full((len(user), len(CATEGORY_COLUMNS)), np.nan)
+        category = self.side.category
         inside = np.flatnonzero(category[self.window.item] >= 0)
-        keys = self.window.user[inside].astype(np.int64) * n + category[self.window.item[inside]]
+        keys = _cell(self.window.user[inside], category[self.window.item[inside]])
         known, row = np.unique(keys, return_inverse=True)
         tally = Tally.of(row, len(known), self.ages.take(inside))
         columns = [
@@ -233,7 +230,7 @@ class _People:
             np.log1p(tally.newest[:, -1]),
             np.log1p(tally.newest[:, BUY]),
         ]
-        spot = find(known, user.astype(np.int64) * n + category[item])
+        spot = find(known, _cell(user, category[item]))
         found = np.stack(columns, axis=1)[spot]
         found[category[item] < 0] = np.nan
         return found
@@ -256,6 +253,11 @@ class _People:
             smoothed(np.bincount(owner, buys > 1, n + 1), bought, self.side.repeat),
         ]
         return np.stack(columns, axis=1)
+
+
+def _cell(user: Rows, category: Rows) -> NDArray[np.int64]:
+    """One number per person and category."""
+    return user.astype(np.int64) * CATEGORIES + category
 
 
 def _rank(owner: Rows, elapsed: Rows) -> Rows:

@@ -18,6 +18,7 @@ from ml.serving.head import Head
 from ml.serving.history import PastEvents, known_events
 from ml.serving.intent import IntentScorer
 from ml.serving.session import Scores, by_direction
+from ml.serving.short import Scored, Shortlist, ShortRows
 from ml.serving.store import read_arrays, read_manifest, read_shortlist
 from ml.serving.strangers import Strangers
 
@@ -36,9 +37,9 @@ class ServingModel:
         category_of: (V,)     int32, position in ``categories``, -1 where unknown
         is_listed:   (V,)     bool, may appear in lists: had events, or is new
         neighbour, neighbour_cosine: (V, k), the edges ``SIMILAR_TO`` of the graph, -1 for none
-        is_short:    (V,)     bool, worth a look for anybody; ``None``: nobody could tell
 
     Attributes:
+        short: the few items that are worth a look; ``None``: nobody could tell.
         intent: the champion for pairs that the person has touched; ``None``: the paper's model.
         strangers: the blend for people without a stored vector; ``None``: a cosine.
         weights: strength of one event by behaviour code.
@@ -54,7 +55,7 @@ class ServingModel:
     direction: NDArray[np.float32]
     neighbour: NDArray[np.int32]
     neighbour_cosine: NDArray[np.float32]
-    is_short: NDArray[np.bool_] | None
+    short: ShortRows | None
     counters: ItemCounters
     head: Head
     touched_calibration: Platt
@@ -89,7 +90,7 @@ class ServingModel:
         cls,
         manifest: dict[str, Any],
         arrays: dict[str, NDArray[Any]],
-        is_short: NDArray[np.bool_] | None,
+        short: Shortlist | None,
         intent: IntentScorer | None,
         strangers: Strangers | None,
     ) -> "ServingModel":
@@ -108,7 +109,7 @@ class ServingModel:
             # Folders of before reasons were given from memory have none.
             neighbour=arrays.get("neighbour", np.zeros((len(item_ids), 0), np.int32)),
             neighbour_cosine=arrays.get("neighbour_cosine", np.zeros((len(item_ids), 0), "f4")),
-            is_short=is_short,
+            short=ShortRows(short, arrays["category"], arrays["is_listed"]) if short else None,
             counters=ItemCounters(
                 price=np.where(has_price, arrays["price"], np.nan).astype(np.float32),
                 conversion=arrays["conversion"],
@@ -136,7 +137,7 @@ class ServingModel:
         now_ms: int,
         items: Sequence[str] | None = None,
         is_short: bool = False,
-    ) -> Scores:
+    ) -> Scores | Scored:
         """
         Chance that the person buys each item within the model's horizon.
 
@@ -149,32 +150,34 @@ class ServingModel:
 
         Returns:
             (V,) or (len(items),) probabilities. NaN for an unknown item and, without ``items``,
-            for items that are not listed or not looked at.
+            for items that are not listed. Of a short look, the items and their probabilities.
         """
         vector = np.asarray(user_vector, np.float32)
         if vector.shape != self.embedding.shape[1:] or not np.isfinite(vector).all():
             raise ValueError(f"a user vector is {self.embedding.shape[1]} finite numbers")
-        if items is None and is_short and self.is_short is not None:
-            wanted = self.is_listed & (self.is_short | self.around(history, now_ms))
-            rows, out = np.flatnonzero(wanted), np.full(len(self.item_ids), np.nan)
-            out[rows] = self._probability(vector, history, now_ms, rows)
-            return out
+        window = self.window(history, now_ms)
+        if items is None and is_short and self.short is not None:
+            rows = self.short.of(self.categories_of(window), self.around(window))
+            return Scored(rows, self._probability(vector, window, now_ms, rows))
         if items is None:
-            return np.where(self.is_listed, self._everything(vector, history, now_ms), np.nan)
+            return np.where(self.is_listed, self._everything(vector, window, now_ms), np.nan)
         found = np.array([self.index.get(item_id, -1) for item_id in items], np.int64)
         out = np.full(len(found), np.nan)
-        out[found >= 0] = self._probability(vector, history, now_ms, found[found >= 0])
+        out[found >= 0] = self._probability(vector, window, now_ms, found[found >= 0])
         return out
 
-    def around(self, history: PastEvents, now_ms: int) -> NDArray[np.bool_]:
-        """(V,) what the person touched inside the window, and what is next to that."""
-        start = now_ms - self.window_days * DAY_MS
-        touched = known_events(history, self.index, start_ms=start, end_ms=now_ms).item
-        found = np.zeros(len(self.item_ids), bool)
-        found[touched] = True
+    def around(self, window: Window) -> NDArray[np.int64]:
+        """What the person touched inside the window, and what is next to that, where listed."""
+        touched = np.unique(window.item)
         near = self.neighbour[touched]
-        found[near[near >= 0]] = True
-        return found
+        found = np.concatenate([touched, near[near >= 0].astype(np.int64)])
+        listed: NDArray[np.int64] = found[self.is_listed[found]]
+        return listed
+
+    def categories_of(self, window: Window) -> NDArray[np.int32]:
+        """The categories that the person touched inside the window."""
+        touched = np.unique(self.category_of[window.item])
+        return touched[touched >= 0]
 
     def session(self, history: PastEvents, now_ms: int) -> Scores:
         """
@@ -220,15 +223,16 @@ class ServingModel:
         cosine = (self.direction @ self.direction[row]).astype(np.float64) / 2
         return self.top(np.where(self.is_listed, cosine, np.nan), limit, exclude=(item_id,))
 
-    def neighbours(self, item_id: str) -> list[tuple[str, float]]:
-        """The few items next to one in the graph, with their cosines, best first."""
-        row = self.index.get(item_id)
-        if row is None:
-            return []
+    def links(self, item_ids: Sequence[str], others: Sequence[str]) -> list[tuple[str, str, float]]:
+        """Which of the others are next to which of the items in the graph, with their cosines."""
+        rows = np.array([self.index[one] for one in item_ids if one in self.index], np.int64)
+        wanted = np.array([self.index[one] for one in others if one in self.index], np.int64)
+        near = self.neighbour[rows]
+        at, place = np.nonzero(np.isin(near, wanted))
+        columns = rows[at], near[at, place], self.neighbour_cosine[rows[at], place]
         return [
-            (self.item_ids[other], float(cosine))
-            for other, cosine in zip(self.neighbour[row], self.neighbour_cosine[row], strict=True)
-            if other >= 0
+            (self.item_ids[row], self.item_ids[other], cosine)
+            for row, other, cosine in zip(*(column.tolist() for column in columns), strict=True)
         ]
 
     def only(self, item_ids: Collection[str]) -> NDArray[np.bool_]:
@@ -239,7 +243,7 @@ class ServingModel:
 
     def top(
         self,
-        scores: NDArray[Any],
+        scores: NDArray[Any] | Scored,
         limit: int,
         exclude: Collection[str] = (),
         among: NDArray[np.bool_] | None = None,
@@ -252,22 +256,24 @@ class ServingModel:
         Args:
             among: (V,) items that come into question, as ``only`` makes it; ``None``: all.
         """
-        wanted = np.isfinite(scores) if among is None else np.isfinite(scores) & among
-        values = np.where(wanted, scores, -np.inf)
-        values[[self.index[item_id] for item_id in exclude if item_id in self.index]] = -np.inf
-        if limit <= 0:
-            return []
-        if limit < len(values):
-            border = np.partition(values, -limit)[-limit]
-            rows = np.flatnonzero((values >= border) & (values > -np.inf))
+        out = [self.index[item_id] for item_id in exclude if item_id in self.index]
+        if isinstance(scores, Scored):
+            rows, wanted = scores.rows, np.isfinite(scores.values)
+            if among is not None:
+                wanted &= among[rows]
+            values = np.where(wanted, scores.values, -np.inf)
+            values[np.isin(rows, out)] = -np.inf
         else:
-            rows = np.flatnonzero(values > -np.inf)
-        found = [(self.item_ids[row], float(values[row])) for row in rows]
-        return sorted(found, key=lambda one: (-one[1], one[0]))[:limit]
+            wanted = np.isfinite(scores) if among is None else np.isfinite(scores) & among
+            rows, values = np.arange(len(scores)), np.where(wanted, scores, -np.inf)
+            values[out] = -np.inf
+        places = _best(values, limit)
+        found = zip(rows[places].tolist(), values[places].tolist(), strict=True)
+        named = [(self.item_ids[row], value) for row, value in found]
+        return sorted(named, key=lambda one: (-one[1], one[0]))[: max(limit, 0)]
 
-    def _everything(self, vector: NDArray[np.float32], history: PastEvents, now_ms: int) -> Scores:
+    def _everything(self, vector: NDArray[np.float32], window: Window, now_ms: int) -> Scores:
         """(V,) chances of all items."""
-        window = self._window(history, now_ms)
         features = PairFeatures(window, self.counters, now_ms)
         logit = self.head.logits(vector, self.embedding, features.of_everything())
         chance = self.new_calibration.apply(logit)
@@ -276,10 +282,9 @@ class ServingModel:
         return chance
 
     def _probability(
-        self, vector: NDArray[np.float32], history: PastEvents, now_ms: int, rows: NDArray[Any]
+        self, vector: NDArray[np.float32], window: Window, now_ms: int, rows: NDArray[Any]
     ) -> Scores:
         """(P,) chances of the items at ``rows``."""
-        window = self._window(history, now_ms)
         features = PairFeatures(window, self.counters, now_ms)
         person = np.zeros(len(rows), np.int64)
         logit = self.head.logits(vector, self.embedding[rows], features.of(person, rows))
@@ -296,7 +301,8 @@ class ServingModel:
             return self.intent.probability(window, rows, now_ms)
         return self.touched_calibration.apply(logit)
 
-    def _window(self, history: PastEvents, now_ms: int) -> Window:
+    def window(self, history: PastEvents, now_ms: int) -> Window:
+        """What a person did with known items in the last ``window_days``."""
         start = now_ms - self.window_days * DAY_MS
         events = known_events(history, self.index, start_ms=start, end_ms=now_ms)
         return Window(
@@ -316,3 +322,13 @@ class ServingModel:
         below = (f"{category}/", f"{category} > ")
         inside = [name == category or name.startswith(below) for name in self.categories]
         return np.append(np.array(inside, bool), False)[self.category_of]
+
+
+def _best(values: NDArray[Any], limit: int) -> NDArray[np.int64]:
+    """Where the ``limit`` highest values stand, and what equals the last of them; no -inf."""
+    if limit <= 0:
+        return np.zeros(0, np.int64)
+    if limit >= len(values):
+        return np.flatnonzero(values > -np.inf)
+    border = np.partition(values, -limit)[-limit]
+    return np.flatnonzero((values >= border) & (values > -np.inf))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.errors import ModelBroken
+from ml.serving.short import Shortlist
 
 ARRAYS = "arrays.npz"
 WEIGHTS = "weights.pt"
@@ -92,14 +93,14 @@ def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def write_shortlist(folder: Path, is_in: NDArray[np.bool_]) -> None:
+def write_shortlist(folder: Path, short: Shortlist) -> None:
     """Add a shortlist to a whole folder; its manifest is written anew, last."""
     manifest = read_manifest(folder)
-    np.savez_compressed(folder / SHORTLIST, is_in=is_in)
+    np.savez_compressed(folder / SHORTLIST, for_all=short.for_all, for_own=short.for_own)
     write_manifest(folder, manifest)
 
 
-def read_shortlist(folder: Path) -> NDArray[np.bool_] | None:
+def read_shortlist(folder: Path) -> Shortlist | None:
     """
     The shortlist of a folder; most small shops have none.
 
@@ -110,10 +111,11 @@ def read_shortlist(folder: Path) -> NDArray[np.bool_] | None:
         return None
     try:
         with np.load(folder / SHORTLIST, allow_pickle=False) as stored:
-            found: NDArray[np.bool_] = stored["is_in"]
+            if "is_in" in stored.files:  # of before categories were told apart
+                return Shortlist(stored["is_in"], np.zeros_like(stored["is_in"]))
+            return Shortlist(stored["for_all"], stored["for_own"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
         raise ModelBroken(f"the model's shortlist cannot be read: {problem}") from problem
-    return found
 
 
 def sha256(path: Path) -> str:

@@ -160,3 +160,14 @@ def test_loading_again_gives_the_same_answers(world, trained, served):
         equal_nan=True,
     )
     assert isinstance(PaperConfig.of({}), PaperConfig)
+
+
+def test_links_are_the_neighbours_among_others(served):
+    """As the graph has them; unknown ids have none."""
+    row = served.index["item-3"]
+    near = [served.item_ids[other] for other in served.neighbour[row] if other >= 0]
+    found = served.links(["no-such", "item-3"], ["item-3", "nobody", *near[:2]])
+    cosines = served.neighbour_cosine[row]
+    assert found == [("item-3", near[k], pytest.approx(float(cosines[k]))) for k in range(2)]
+    assert served.links([], near) == []
+    assert served.links(["item-3"], []) == []
