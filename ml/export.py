@@ -12,6 +12,7 @@ from torch import Tensor
 from ml.batches import Rows, Scene
 from ml.behaviours import named
 from ml.calibration import Platt
+from ml.cells import cells
 from ml.cold.blend import ColdBlend
 from ml.config import DAY_MS, PaperConfig
 from ml.contenders import Champion
@@ -129,6 +130,9 @@ def export(
     if fitted.strangers is not None:
         blend = recounted(fitted.strangers, data.before(now_ms), fitted.config)
         blend.save(folder / strangers.FILE)
+    found_cells = cells(found.item_directions, np.flatnonzero(arrays["is_listed"]))
+    if found_cells is not None:
+        found_cells.save(folder)
     write_manifest(
         folder,
         {
