@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from ml.errors import TrainingDiverged
+from ml.fusion.loss import Drawn, sampled_softmax
 from ml.ranking.profiles import TIE, popularity
 from ml.ranking.sequences import Sequences
 from ml.ranking.spectral import spectral_items
@@ -161,13 +162,14 @@ class _Negatives:
         self._count = config.negatives
         self._steps = np.cumsum(share)
         expected = np.log(np.maximum(share * config.negatives, 1e-12))
-        self._log_expected = torch.from_numpy(expected.astype(np.float32))
+        self._log_expected = expected
 
-    def draw(self, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-        """(negatives,) items and log of how often each was to be expected."""
+    def draw(self, rng: np.random.Generator) -> Drawn:
+        """One sample; an item that came several times stands for as many."""
         found = np.searchsorted(self._steps, rng.random(self._count) * self._steps[-1], "right")
-        items = torch.from_numpy(np.minimum(found, len(self._steps) - 1))
-        return items, self._log_expected[items]
+        item, times = np.unique(np.minimum(found, len(self._steps) - 1), return_counts=True)
+        stands_for = self._log_expected[item] - np.log(times)
+        return Drawn(item, torch.from_numpy(stands_for.astype(np.float32)))
 
 
 def _train(
@@ -176,14 +178,14 @@ def _train(
     past = past.take(past.lengths > 1).last(config.steps + 1)
     if not len(past):
         return
-    optimiser = torch.optim.Adam(net.parameters(), lr=config.learning_rate)
+    optimiser = torch.optim.Adam(net.parameters(), lr=config.learning_rate, fused=True)
     negatives = _Negatives(past, config)
     net.train()
     for _ in range(config.epochs):
         for rows in _batches(past.lengths, config.batch, rng):
             part = past.take(rows)
             items = part.padded(int(part.lengths.max()), past.n_items)
-            loss = _loss(net, torch.from_numpy(items.astype(np.int64)), *negatives.draw(rng))
+            loss = _loss(net, torch.from_numpy(items.astype(np.int64)), negatives.draw(rng))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -200,14 +202,9 @@ def _batches(
         yield order[begin : begin + size]
 
 
-def _loss(
-    net: _Net, items: torch.Tensor, other: torch.Tensor, log_expected: torch.Tensor
-) -> torch.Tensor:
+def _loss(net: _Net, items: torch.Tensor, drawn: Drawn) -> torch.Tensor:
     """Mean negative log of the softmax share that the right item has among the negatives."""
     is_asked = items[:, :-1] != net.n_items
     state, right = net(items[:, :-1])[is_asked], items[:, 1:][is_asked]  # (n, dim), (n,)
-    own = (state * net.items(right)).sum(1, keepdim=True)  # (n, 1)
-    wrong = state @ net.items(other).T - log_expected  # (n, negatives)
-    wrong = wrong.masked_fill(right[:, None] == other[None], -torch.inf)
-    loss: torch.Tensor = torch.logsumexp(torch.cat([own, wrong], dim=1), dim=1) - own[:, 0]
-    return loss.mean()
+    others = net.items(torch.from_numpy(drawn.item))  # (negatives, dim)
+    return sampled_softmax(state, net.items(right), others, right.numpy(), drawn).mean()
