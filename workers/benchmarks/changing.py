@@ -36,10 +36,10 @@ class Asking:
     What many threads were answered.
 
     Attributes:
-        lists: the different lists that a person got of a model version under a level.
+        lists: hashes of the different lists that a person got of a model version under a level.
     """
 
-    lists: defaultdict[tuple[str, str, str], set[Answer]] = field(
+    lists: defaultdict[tuple[str, str, str], set[int]] = field(
         default_factory=lambda: defaultdict(set)
     )
     latencies_ms: list[float] = field(default_factory=list)
@@ -61,14 +61,14 @@ def changing_figures(swaps: int, report: Callable[[str], None]) -> Iterator[Figu
         people = [f"user-{number}" for number in range(PEOPLE)]
         items = [str(item_id) for item_id in log.catalogue.item_ids[:STEPS]]
         report(f"{STEPS} steps under load, each until the list of its shopper has changed")
-        with _asking(stack.target, people[: PEOPLE // 2]) as asking:
+        with asking(stack.target, people[: PEOPLE // 2]) as asked:
             seen = [_until_changed(stack.target, people[-1 - k], items[k]) for k in range(STEPS)]
-        yield from _freshness(seen, asking)
+        yield from _freshness(seen, asked)
         report(f"{swaps} swaps under load")
-        with _asking(stack.target, people[: PEOPLE // 2]) as asking:
+        with asking(stack.target, people[: PEOPLE // 2]) as asked:
             for number in range(swaps):
                 _swap(stack, number)
-        yield from _swapped(asking, swaps)
+        yield from _swapped(asked, swaps)
 
 
 def _swap(stack: Stack, number: int) -> None:
@@ -79,28 +79,28 @@ def _swap(stack: Stack, number: int) -> None:
     time.sleep(3.0)  # every process looks at the pointer every two seconds
 
 
-def _freshness(seen: Sequence[float], asking: Asking) -> Iterator[Figure]:
+def _freshness(seen: Sequence[float], asked: Asking) -> Iterator[Figure]:
     p50, p95 = np.percentile(seen, [50, 95]).tolist()
-    detail = f"{len(seen)} steps, {len(asking.latencies_ms):,} answers beside them"
+    detail = f"{len(seen)} steps, {len(asked.latencies_ms):,} answers beside them"
     yield Figure("event to changed list, p50", p50 * 1e3, "ms", detail=detail)
     bar = VISIBLE_WITHIN_S * 1e3
     yield Figure("event to changed list, p95", p95 * 1e3, "ms", bar, Bar.AT_MOST)
 
 
-def _swapped(asking: Asking, swaps: int) -> Iterator[Figure]:
-    versions = {version for _, version, _ in asking.lists}
+def _swapped(asked: Asking, swaps: int) -> Iterator[Figure]:
+    versions = {version for _, version, _ in asked.lists}
     # Nobody did anything meanwhile, so each version has one list for each person. A process that
     # sees the pointer move before it has loaded the next model answers by the session, and says so.
-    mixed = sum(len(found) - 1 for found in asking.lists.values())
-    p50, p99 = np.percentile(asking.latencies_ms, [50, 99]).tolist()
+    mixed = sum(len(found) - 1 for found in asked.lists.values())
+    p50, p99 = np.percentile(asked.latencies_ms, [50, 99]).tolist()
     detail = f"{len(versions)} versions answered; p50 {p50:.1f} ms, p99 {p99:.1f} ms"
-    yield Figure(f"answers during {swaps} swaps", len(asking.latencies_ms), "", detail=detail)
-    yield Figure("failed requests", asking.failures, "", 0, Bar.AT_MOST)
+    yield Figure(f"answers during {swaps} swaps", len(asked.latencies_ms), "", detail=detail)
+    yield Figure("failed requests", asked.failures, "", 0, Bar.AT_MOST)
     yield Figure("answers that mix versions", mixed, "", 0, Bar.AT_MOST)
 
 
 @contextmanager
-def _asking(target: Target, people: Sequence[str]) -> Iterator[Asking]:
+def asking(target: Target, people: Sequence[str]) -> Iterator[Asking]:
     """Ask for lists over some connections until the block ends."""
     found, stop = Asking(), threading.Event()
     threads = [
@@ -131,7 +131,7 @@ def _ask_on(
             connection.close()
             continue
         found.latencies_ms.append((time.perf_counter() - began) * 1e3)
-        found.lists[person, str(told["model_version"]), str(told["level"])].add(_places(told))
+        found.lists[person, str(told["model_version"]), str(told["level"])].add(hash(_places(told)))
     connection.close()
 
 

@@ -29,7 +29,7 @@ def peak_memory_mib() -> dict[str, float]:
     found: defaultdict[str, float] = defaultdict(float)
     for process in psutil.Process().children(recursive=True):
         try:
-            found[_kind(" ".join(process.cmdline()))] += _peak_mib(process)
+            found[kind_of(process)] += _peak_mib(process)
         except psutil.Error:  # it has just ended
             continue
     return dict(sorted(found.items(), key=lambda pair: -pair[1]))
@@ -43,6 +43,11 @@ def disk_mib(folder: Path) -> dict[str, float]:
         if part.is_dir()
     }
     return dict(sorted(sizes.items(), key=lambda pair: -pair[1]))
+
+
+def kind_of(process: psutil.Process) -> str:
+    """Which part of an installation a process is; raises ``psutil.Error`` once it has ended."""
+    return _kind(" ".join(process.cmdline()))
 
 
 def _kind(command: str) -> str:

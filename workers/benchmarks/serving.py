@@ -30,7 +30,7 @@ SERVED_WITHIN_S = 600
 MOST_MIB = 4_096
 WAIT_S = 3_600.0
 
-_KIND_OF = {behaviour.code: kind for kind, behaviour in ITEM_BEHAVIOURS.items()}
+KIND_OF = {behaviour.code: kind for kind, behaviour in ITEM_BEHAVIOURS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +70,21 @@ def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figur
             yield Figure(f"memory of {kind}, peak", mib, "MiB", bar, Bar.AT_MOST)
 
 
-def load_shop(stack: Stack, log: Interactions) -> None:
-    """Catalogue and events by the ways of a shop: the graph has them when this ends."""
-    catalogue = log.catalogue
+def load_shop(stack: Stack, log: Interactions, shift: int | None = None) -> None:
+    """
+    Catalogue and events by the ways of a shop: the graph has them when this ends.
+
+    Args:
+        shift: is added to all times; without it the last event was a second ago.
+    """
+    if shift is None:
+        shift = time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
+    names, catalogue = log.catalogue.category_names, log.catalogue
     told = [
         Item(
             item_id=ItemId(item_id),
-            categories=(catalogue.category_names[category],),
-            price_minor=100 + category,
+            categories=(names[category],) if category >= 0 else (),
+            price_minor=100 + max(category, 0),
             currency="EUR",
         )
         for item_id, category in zip(catalogue.item_ids, catalogue.category.tolist(), strict=True)
@@ -85,16 +92,15 @@ def load_shop(stack: Stack, log: Interactions) -> None:
     for start in range(0, len(told), CHUNK):
         stack.graph.write(items.upsert, told[start : start + CHUNK], now_ms=1)
     stream = EventStream(stack.redis_url, max_backlog_bytes=1 << 40)
-    made = _events(log, stack.pseudonyms)
+    made = _events(log, stack.pseudonyms, shift)
     while chunk := list(islice(made, CHUNK)):
         stream.append(chunk)
     _wait_until_stored(stack, len(log))
 
 
-def _events(log: Interactions, pseudonyms: Pseudonyms) -> Iterator[Event]:
-    """As the door makes them, with times that end now."""
+def _events(log: Interactions, pseudonyms: Pseudonyms, shift: int) -> Iterator[Event]:
+    """As the door makes them."""
     known = [pseudonyms.customer(f"user-{number}") for number in range(log.n_users)]
-    later = time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
     columns = zip(
         log.user.tolist(), log.item.tolist(), log.code.tolist(), log.ts.tolist(), strict=True
     )
@@ -102,14 +108,14 @@ def _events(log: Interactions, pseudonyms: Pseudonyms) -> Iterator[Event]:
         user_id, ref = known[user]
         yield Event(
             event_id=EventId(f"made-up|{number}"),
-            type=_KIND_OF[code],
+            type=KIND_OF[code],
             user_id=user_id,
             user_ref=ref,
-            ts=ts + later,
-            received_ts=ts + later,
+            ts=ts + shift,
+            received_ts=ts + shift,
             source="made-up",
             item_id=ItemId(log.catalogue.item_ids[item]),
-            order_id=f"o-{number}" if _KIND_OF[code].value == "purchase" else None,
+            order_id=f"o-{number}" if KIND_OF[code].value == "purchase" else None,
         )
 
 

@@ -4,6 +4,7 @@ import platform
 import sys
 import urllib.parse
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 import psutil
@@ -102,6 +103,38 @@ def change(swaps: int, is_json: bool) -> None:
     from workers.benchmarks.changing import changing_figures
 
     _print("change", changing_figures(swaps, _report), is_json=is_json)
+
+
+@benchmark.command()
+@click.option("--minutes", type=click.FloatRange(min=0.5), default=20.0, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def soak(minutes: float, is_json: bool) -> None:
+    """Events, lists, refreshes and a training all at once for a while, on servers of its own."""
+    # Only whoever trains needs torch.
+    from workers.benchmarks.soak import soak_figures
+
+    _print("soak", soak_figures(minutes, _report), is_json=is_json)
+
+
+@benchmark.command()
+@click.argument("log", type=click.Choice(["journey", "taobao"]))
+@click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--questions", type=click.IntRange(min=100), default=2_000, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def replay(log: str, data: Path | None, questions: int, is_json: bool) -> None:
+    """
+    Live through the last tenth of a real log, on servers of its own.
+
+    Complete Journey comes with its package; taobao needs --data, the folder of public data.
+    """
+    # Only whoever trains needs torch.
+    from workers.benchmarks.replay import replay_figures
+    from workers.benchmarks.replayed_logs import LOGS
+
+    if log == "taobao" and data is None:
+        raise click.UsageError("taobao needs --data")
+    found = LOGS[log](data or Path())
+    _print("replay", replay_figures(found, questions, _report), is_json=is_json)
 
 
 def _people(graph: Graph) -> list[str]:
