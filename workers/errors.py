@@ -5,6 +5,7 @@ WorkersError
 ├── JobsUnavailable     the broker cannot be reached; nothing was enqueued
 ├── NoTrainingWorker    nobody listens to the training queue
 ├── TrainExtraMissing   training needs torch, and it is not installed here
+├── RunInterrupted      the graph went away in the middle of a run; it will be tried again
 ├── RunFailed           a training run ended without a new model; the old one stays
 ├── GateRefused         a model was trained, but it may not go live
 ├── ModelUnusable       a model cannot answer any more, or never could
@@ -27,6 +28,10 @@ class NoTrainingWorker(WorkersError):
 
 class TrainExtraMissing(WorkersError):
     """Torch is not installed where a training job should run."""
+
+
+class RunInterrupted(WorkersError):
+    """A run could not go on; its worker is well, so this try counts for nothing."""
 
 
 class RunFailed(WorkersError):

@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections import Counter
 
 import structlog
 from celery import Task, shared_task
@@ -15,7 +16,7 @@ from graph.domain.models import RunState, TrainingRun
 from graph.errors import GraphUnavailable, LeaseLost, UnknownRun
 from graph.leases import Lease
 from ml.errors import MLError
-from workers.errors import GateRefused, JobsUnavailable
+from workers.errors import GateRefused, JobsUnavailable, RunInterrupted
 from workers.jobs import TRAIN, Jobs
 from workers.leases import HeldLease, now_ms
 from workers.progress import Reporter
@@ -28,6 +29,9 @@ log = structlog.get_logger(__name__)
 ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 RETRY_S = 10.0
 
+_interrupted: Counter[str] = Counter()
+"""Tries of a run that this process has survived; one that ended its worker leaves no entry."""
+
 
 @shared_task(name=TRAIN, bind=True, max_retries=None)
 def run(self: "Task[..., None]", run_id: str, options: dict[str, object]) -> None:
@@ -39,10 +43,12 @@ def run(self: "Task[..., None]", run_id: str, options: dict[str, object]) -> Non
     wired = parts(self.app)
     with structlog.contextvars.bound_contextvars(job_id=self.request.id, run_id=run_id):
         try:
-            attempt(wired.graph, wired.settings, RunId(run_id), owner=owner())
-        except (LeaseLost, GraphUnavailable) as error:
+            whole = _interrupted[run_id]
+            attempt(wired.graph, wired.settings, RunId(run_id), owner=owner(), interrupted=whole)
+        except (LeaseLost, GraphUnavailable, RunInterrupted) as error:
             # Another worker is at it, or died at it a moment ago: look again later.
             log.info("training_postponed", reason=str(error), retry_s=RETRY_S)
+            _interrupted[run_id] += isinstance(error, RunInterrupted)
             raise self.retry(countdown=RETRY_S, exc=error) from error
 
 
@@ -51,13 +57,19 @@ def owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def attempt(graph: Graph, settings: JobSettings, run_id: RunId, *, owner: str) -> None:
+def attempt(
+    graph: Graph, settings: JobSettings, run_id: RunId, *, owner: str, interrupted: int = 0
+) -> None:
     """
     Take the run, do it, and write down how it ended.
 
+    Args:
+        interrupted: earlier tries that did not end their worker.
+
     Raises:
         LeaseLost: somebody else holds it.
-        GraphUnavailable: the graph went away; the run may be tried again.
+        GraphUnavailable: the graph is away; the run may be tried again.
+        RunInterrupted: graph or lease went away in the middle; the run may be tried again.
     """
     if not _is_active(graph, run_id):
         log.info("training_already_ended")
@@ -72,14 +84,17 @@ def attempt(graph: Graph, settings: JobSettings, run_id: RunId, *, owner: str) -
     with HeldLease(graph, lease, ttl_s=settings.lease_ttl_s) as held:
         if not _is_active(graph, run_id):
             return
-        _guarded(graph, held, settings, graph.read(training_runs.get, run_id))
+        _guarded(graph, held, settings, graph.read(training_runs.get, run_id), interrupted)
 
 
-def _guarded(graph: Graph, held: HeldLease, settings: JobSettings, wanted: TrainingRun) -> None:
+def _guarded(
+    graph: Graph, held: HeldLease, settings: JobSettings, wanted: TrainingRun, interrupted: int
+) -> None:
     attempt = int(wanted.figures.get("attempts", 0)) + 1
     reporter = Reporter(held, wanted, attempt=attempt)
-    if attempt > settings.run_attempts:
-        reporter.fail(f"the run ended its worker {attempt - 1} times and was given up")
+    if attempt - interrupted > settings.run_attempts:
+        times = attempt - 1 - interrupted
+        reporter.fail(f"the run ended its worker {times} times and was given up")
         return
     reporter.at("pull", 0.0, at_once=True)
     place = Place(
@@ -90,8 +105,8 @@ def _guarded(graph: Graph, held: HeldLease, settings: JobSettings, wanted: Train
     )
     try:
         train_and_swap(graph, held, wanted, place, reporter)
-    except (LeaseLost, GraphUnavailable):
-        raise
+    except (LeaseLost, GraphUnavailable) as error:
+        raise RunInterrupted(f"stage {reporter.stage} could not go on: {error}") from error
     except (MLError, GateRefused) as error:
         reporter.fail(str(error))
     except Exception as error:

@@ -11,13 +11,14 @@ from graph import events, leases, models, pulls, training_runs
 from graph.client import Graph
 from graph.domain.events import EventType
 from graph.domain.models import ModelStatus, RunState
-from graph.errors import LeaseLost
+from graph.errors import GraphUnavailable, LeaseLost
 from ml.delivery import embed
 from ml.serving.model import ServingModel
 from tests import shop
 from tests.runs import asked, stored_vectors, trained
 from workers import rules, stages
 from workers.columns import load, pull
+from workers.errors import RunInterrupted
 from workers.intake.changes import CatalogueChanges
 from workers.leases import HeldLease, now_ms
 from workers.refresh import refresh
@@ -223,6 +224,25 @@ def test_f4_a_run_that_ends_its_worker_three_times_is_given_up(
     ended = graph.read(training_runs.get, run.run_id)
     assert ended.state is RunState.FAILED
     assert "3 times" in (ended.error or "")
+
+
+def test_f4_a_graph_that_goes_away_again_and_again_does_not_end_a_run(
+    graph: Graph, settings: JobSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only tries that ended their worker count against it."""
+    shop.fill(graph, shop.checkerboard())
+    run = asked(graph)
+
+    def away(*_: object) -> None:
+        raise GraphUnavailable("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(stages, "swap", away)
+        for turn in range(settings.run_attempts + 1):
+            with pytest.raises(RunInterrupted, match="swap"):
+                attempt(graph, settings, run.run_id, owner=f"turn {turn}", interrupted=turn)
+    attempt(graph, settings, run.run_id, owner="last", interrupted=settings.run_attempts + 1)
+    assert graph.read(training_runs.get, run.run_id).state is RunState.FINISHED
 
 
 def test_f4_killed_while_writing_back_the_run_completes_and_nothing_half_written_answers(

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -157,6 +158,7 @@ def _until_changed(target: Target, person: str, item_id: str) -> float:
     before = _places(_list(connection, target, person))
     step = {
         "event_id": f"fresh-{person}-{time.time_ns()}",
+        "event_time": datetime.now(UTC).isoformat(),
         "event_type": "cart",
         "user_id": person,
         "item_id": item_id,

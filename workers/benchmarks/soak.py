@@ -6,6 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 
 import numpy as np
@@ -114,6 +115,7 @@ def _tell(
         rows = [
             {
                 "event_id": f"soak-{number + k}",
+                "event_time": datetime.now(UTC).isoformat(),
                 "event_type": "view",
                 "user_id": people[int(rng.integers(len(people)))],
                 "item_id": items[int(rng.integers(len(items)))],
