@@ -104,7 +104,6 @@ def test_models_are_listed_and_only_a_whole_one_can_be_put_to_work(
     assert [one["version"] for one in listed] == ["m-3", "m-2", "m-1"]
     shown = json.loads(call("models", "show", "m-3", "--json").stdout)
     assert (shown["version"], shown["metrics"]) == ("m-3", {"test_paper_ap": 0.25})
-    assert "0.25" in call("models", "show", "m-3").stdout
     assert "no model" in one_sentence(call("models", "show", "m-9"))
     assert "written over" in one_sentence(call("models", "activate", "m-1"))
     assert "files of m-2 are gone" in one_sentence(call("models", "activate", "m-2"))

@@ -98,7 +98,7 @@ def test_f3_a_prefork_worker_trains_with_torch(graph: Graph, redis_url: str, sta
     assert Jobs(redis_url).trainers(timeout_s=3.0) == ["one@test"]
 
 
-@pytest.mark.parametrize("stage", ["pull", "fit", "export"])
+@pytest.mark.parametrize("stage", ["fit", "export"])
 def test_f4_a_run_whose_worker_was_killed_is_finished_by_the_next_one(
     graph: Graph, redis_url: str, start: Start, stage: str
 ) -> None:

@@ -25,7 +25,7 @@ START = 1_700_000_000_000
 WEEK = 7 * DAY_MS
 PEOPLE, ITEMS, WEEKS = 60, 24, 20
 CONFIG = IntentConfig(window=12, training=6, warm_up=4, negative_share=0.5)
-QUICK = StackSettings(networks=1, tree=TreeSettings(rounds=30, leaf_rows=20))
+QUICK = StackSettings(networks=1, tree=TreeSettings(rounds=30, leaf_rows=20), least_steps=300)
 
 
 def rhythm(seed: int = 0) -> Interactions:

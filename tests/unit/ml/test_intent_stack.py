@@ -44,7 +44,7 @@ def questions(n: int = 3000, seed: int = 0) -> Table:
 def stack() -> Stack:
     """Two trees and two networks that know the made-up rule."""
     torch.set_num_threads(1)
-    how = StackSettings(trees=2, networks=2, tree=QUICK)
+    how = StackSettings(trees=2, networks=2, tree=QUICK, least_steps=300)
     return fit_stack(questions(), validation=questions(seed=1), kinds=KINDS, settings=how)
 
 
