@@ -15,7 +15,7 @@ from ml.export import Embedded, Fitted, embed_rows, export, listed, load_fitted
 from ml.neighbours import Neighbours, neighbours
 from ml.serving import ServingModel
 from ml.serving.head import Floats
-from ml.serving.store import read_arrays, write_shortlist
+from ml.serving.store import read_item_ids, write_shortlist
 from ml.shortlisting import shortlist
 
 
@@ -68,11 +68,11 @@ def newcomers(folder: Path, interactions: Interactions) -> int:
     How many items would be listed now that the model of ``folder`` does not know.
 
     Raises:
-        ModelBroken: ``folder`` was changed or is not complete.
+        ModelBroken: the items of ``folder`` cannot be read.
     """
     if not len(interactions):
         return 0
-    known = set(read_arrays(folder)["item_ids"].tolist())
+    known = set(read_item_ids(folder))
     ids = interactions.catalogue.item_ids
     there = np.flatnonzero(listed(interactions, interactions.end_ms))
     return sum(ids[row] not in known for row in there.tolist())

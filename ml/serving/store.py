@@ -93,6 +93,16 @@ def read_arrays(folder: Path) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def read_item_ids(folder: Path) -> list[str]:
+    """The items that a model knows, without a look at its other arrays; raises ``ModelBroken``."""
+    try:
+        with np.load(folder / ARRAYS, allow_pickle=False) as stored:
+            found: list[str] = stored["item_ids"].tolist()
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+        raise ModelBroken(f"the model's items cannot be read: {problem}") from problem
+    return found
+
+
 def write_shortlist(folder: Path, short: Shortlist) -> None:
     """Add a shortlist to a whole folder; its manifest is written anew, last."""
     manifest = read_manifest(folder)

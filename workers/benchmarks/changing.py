@@ -54,13 +54,7 @@ def changing_figures(swaps: int, report: Callable[[str], None]) -> Iterator[Figu
     Args:
         report: told what is being done.
     """
-    log = made_up_log(EVENTS, people=PEOPLE, goods=ITEMS)
-    with running_stack(["api", "ingest", "training"]) as stack:
-        report(f"load {EVENTS:,} events of {PEOPLE:,} people, {ITEMS:,} items, and train")
-        load_shop(stack, log)
-        wait_until_served(stack, train(stack, profile="paper", options=SHORT))
-        people = [f"user-{number}" for number in range(PEOPLE)]
-        items = [str(item_id) for item_id in log.catalogue.item_ids[:STEPS]]
+    with served_shop(report) as (stack, people, items):
         report(f"{STEPS} steps under load, each until the list of its shopper has changed")
         with asking(stack.target, people[: PEOPLE // 2]) as asked:
             seen = [_until_changed(stack.target, people[-1 - k], items[k]) for k in range(STEPS)]
@@ -70,6 +64,20 @@ def changing_figures(swaps: int, report: Callable[[str], None]) -> Iterator[Figu
             for number in range(swaps):
                 _swap(stack, number)
         yield from _swapped(asked, swaps)
+
+
+@contextmanager
+def served_shop(
+    report: Callable[[str], None],
+) -> Iterator[tuple[Stack, list[str], list[str]]]:
+    """A small made-up shop with a model that answers; its people and items by the shop's ids."""
+    log = made_up_log(EVENTS, people=PEOPLE, goods=ITEMS)
+    with running_stack(["api", "ingest", "training"]) as stack:
+        report(f"load {EVENTS:,} events of {PEOPLE:,} people, {ITEMS:,} items, and train")
+        load_shop(stack, log)
+        wait_until_served(stack, train(stack, profile="paper", options=SHORT))
+        people = [f"user-{number}" for number in range(PEOPLE)]
+        yield stack, people, [str(item_id) for item_id in log.catalogue.item_ids]
 
 
 def _swap(stack: Stack, number: int) -> None:

@@ -13,13 +13,11 @@ import numpy as np
 import psutil
 
 from workers import runs
-from workers.benchmarks.changing import EVENTS, ITEMS, PEOPLE, SHORT, Asking, asking
+from workers.benchmarks.changing import SHORT, Asking, asking, served_shop
 from workers.benchmarks.figures import Bar, Figure
 from workers.benchmarks.footprint import MIB, kind_of
 from workers.benchmarks.load import Target
-from workers.benchmarks.serving import load_shop, train, wait_until_served
-from workers.benchmarks.stack import Stack, running_stack
-from workers.benchmarks.training import made_up_log
+from workers.benchmarks.stack import Stack
 from workers.jobs import Jobs
 
 BATCH, PAUSE_S = 50, 0.1
@@ -71,13 +69,7 @@ def soak_figures(minutes: float, report: Callable[[str], None]) -> Iterator[Figu
     Args:
         report: told what is being done.
     """
-    log = made_up_log(EVENTS, people=PEOPLE, goods=ITEMS)
-    with running_stack(["api", "ingest", "training"]) as stack:
-        report(f"load {EVENTS:,} events of {PEOPLE:,} people, {ITEMS:,} items, and train")
-        load_shop(stack, log)
-        wait_until_served(stack, train(stack, profile="paper", options=SHORT))
-        people = [f"user-{number}" for number in range(PEOPLE)]
-        items = [str(item_id) for item_id in log.catalogue.item_ids]
+    with served_shop(report) as (stack, people, items):
         telling, memory, stop = Telling(), Memory(), threading.Event()
         teller = threading.Thread(
             target=_tell, args=(stack.target, people, items, telling, stop), daemon=True
