@@ -20,7 +20,7 @@ from ml.serving.session import by_direction
 
 log = structlog.get_logger(__name__)
 
-FIGURE = "ndcg@20"
+FIGURE, DEEPEST = "ndcg@20", 20
 HELD_OUT = 0.2
 """Share of people whom the blend does not count, so that they are strangers to it."""
 
@@ -115,7 +115,7 @@ def _gains(model: Ranker, asked: Mapping[int, Cases], shelf: Shelf) -> dict[int,
     """Mean NDCG@20 by number of known events."""
     shown = _Shown(model, shelf.is_listed)
     return {
-        k: float(per_case(rank_cases(shown, cases, block=BLOCK), cases, FIGURE).mean())
+        k: float(per_case(rank_cases(shown, cases, block=BLOCK, deepest=DEEPEST), cases, FIGURE).mean())
         for k, cases in asked.items()
     }
 

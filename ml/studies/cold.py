@@ -36,6 +36,9 @@ from ml.studies.cold_settings import (
 COUNTS = {0: "0 events", 1: "1 event", 3: "3 events", 5: "5 events"}
 SURE_FROM = 3
 FIGURES = ("ndcg@20", "recall@20", "mrr@20")
+DEEPEST = 20
+"""No figure looks further down."""
+
 POPULAR, HISTORY, BOTH, OURS = "popularity", "own history", "history, then popularity", "blend"
 QUICK = 3
 """A quick look is about one in so many people."""
@@ -193,7 +196,7 @@ def _answer(
             for past, cases in folds:
                 ranker = Known(one.make(seed))
                 ranker.fit(past)
-                parts.append(rank_cases(ranker, cases))
+                parts.append(rank_cases(ranker, cases, deepest=DEEPEST))
             found.ranked.append(
                 Ranked(
                     np.concatenate([each.rank for each in parts]),

@@ -20,6 +20,9 @@ NO_ATTENTION = ("paper without attention",)
 NO_GRAPH = ("paper without graph", "paper without GAT")
 FUSION = ("fusion", "stack", "blend")
 NETWORK = ("fusion network alone", "stack: networks alone")
+WHOLES = (*FUSION, *NETWORK)
+NO_ATTENTION_OURS = ("fusion without attention", "fusion network without attention")
+NO_GRAPH_OURS = ("fusion without graph", "fusion network without item graph")
 MEMORY = ("V-SKNN",)
 WEEKS = r", weeks? \S+$"
 LOSSES = ("log_loss", "brier", "ece", "normalised_entropy")
@@ -40,8 +43,8 @@ CLAIMS = (
     ("our fusion beats LSTM-ATT-GNN", FUSION, FUSED),
     ("our fusion beats its network alone", FUSION, NETWORK),
     ("our fusion beats its memory alone", FUSION, MEMORY),
-    ("our fusion's attention helps", FUSION, ("fusion without attention",)),
-    ("our fusion's graph helps", FUSION, ("fusion without item graph", "fusion without graph")),
+    ("our fusion's attention helps", WHOLES, NO_ATTENTION_OURS),
+    ("our fusion's graph helps", WHOLES, NO_GRAPH_OURS),
 )
 OF_THE_PAPER = 6
 """So many of them are the paper's own."""

@@ -34,8 +34,8 @@ from ml.studies.shared_models import Shared
 
 FIGURES = ("recall@20", "mrr@20", "ndcg@10")
 OURS, BLEND, NETWORK, MEMORY = "fusion", "fixed blend", "fusion network alone", "V-SKNN"
-WITHOUT_ATTENTION = "fusion without attention"
-WITHOUT_GRAPH = "fusion without item graph"
+WITHOUT_ATTENTION = "fusion network without attention"
+WITHOUT_GRAPH = "fusion network without item graph"
 WITHOUT_MEMORY = "fusion without memory"
 GRU_EPOCHS, SAS_EPOCHS = 4, 8
 """The published networks learn more slowly, as they see no item graph."""
@@ -98,11 +98,9 @@ def _contenders(setting: SessionSetting, plan: Plan, whole: int) -> list[_Conten
 
     blends = [Blend(net.view(), memory.view(), share=setting.share) for net in nets]
     ours = [reranked(net, tabular, seed) for net, seed in zip(nets, plan.seeds, strict=True)]
-    without = {
-        WITHOUT_ATTENTION: reranked(
-            _network(replace(setting.network, attention=False), first), tabular, first
-        ),
-        WITHOUT_GRAPH: reranked(_network(replace(setting.network, hops=0), first), tabular, first),
+    without: dict[str, Ranker] = {
+        WITHOUT_ATTENTION: Fusion(replace(setting.network, attention=False), seed=first),
+        WITHOUT_GRAPH: Fusion(replace(setting.network, hops=0), seed=first),
         WITHOUT_MEMORY: reranked(nets[0], {"rules": rules.view}, first),
     }
     batch = setting.network.batch
@@ -213,7 +211,8 @@ def _report(
         gains=gain([(OURS, MEMORY), (OURS, BLEND), (OURS, "GRU4Rec"), (OURS, "SASRec")])
         + gain([(OURS, NETWORK), (BLEND, MEMORY), (BLEND, NETWORK)]),
         ablation=gain(
-            [(OURS, one) for one in (WITHOUT_ATTENTION, WITHOUT_GRAPH, WITHOUT_MEMORY, BLEND)]
+            [(NETWORK, WITHOUT_ATTENTION), (NETWORK, WITHOUT_GRAPH)]
+            + [(OURS, WITHOUT_MEMORY), (OURS, BLEND)]
         ),
         groups=_groups(ranked, data, popularity, plan.draws, rng),
         curves=_curves(contenders),
@@ -234,8 +233,8 @@ def _gains(
     """
     P@20 and MRR@20 of each pair.
 
-    A part of fusion that was left out was left out with the first seed, so both are compared
-    with that seed.
+    A part that was left out was left out with the first seed, so both are compared with that
+    seed.
     """
     found = []
     for ours, theirs in pairs:
@@ -313,10 +312,11 @@ def _notes(setting: SessionSetting, plan: Plan) -> list[str]:
         "channels fitted on the sessions before; then the channels learn again from all.",
         "All seeds of fusion share the network of the first seed in that first step.",
         "P@20 of the papers is recall@20, as every case has one target.",
+        "Attention and item graph are left out of the network alone, the memory out of fusion.",
         "The seconds of a model leave out what it shares with a model above it.",
         f"Fusion's network learns for {setting.network.epochs} epochs, GRU4Rec for {GRU_EPOCHS}, "
         f"SASRec for {SAS_EPOCHS}: on validation each gains little after that many.",
     ]
     if len(plan.seeds) > 1:
-        notes.append("What fusion is without a part was measured with the first seed only.")
+        notes.append("Models without a part were measured with the first seed only.")
     return notes

@@ -98,7 +98,7 @@ def test_a_study_has_rows_gains_groups_and_goals(study, folder, small):
         > models["popularity, lately"].figures["mrr@20"].value
     )
     assert {(gain.ours, gain.theirs) for gain in found.ablation} >= {
-        ("fusion", "fusion without attention"),
+        ("fusion network alone", "fusion network without attention"),
         ("fusion", "fusion without memory"),
     }
     assert any(name.startswith("target in the prefix") for name in found.groups)
