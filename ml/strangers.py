@@ -114,10 +114,11 @@ def _figures(
 def _gains(model: Ranker, asked: Mapping[int, Cases], shelf: Shelf) -> dict[int, float]:
     """Mean NDCG@20 by number of known events."""
     shown = _Shown(model, shelf.is_listed)
-    return {
-        k: float(per_case(rank_cases(shown, cases, block=BLOCK, deepest=DEEPEST), cases, FIGURE).mean())
-        for k, cases in asked.items()
-    }
+    found = {}
+    for k, cases in asked.items():
+        ranked = rank_cases(shown, cases, block=BLOCK, deepest=DEEPEST)
+        found[k] = float(per_case(ranked, cases, FIGURE).mean())
+    return found
 
 
 def _blend(catalogue: Catalogue, config: PaperConfig) -> ColdBlend:

@@ -211,8 +211,10 @@ def _report(
         gains=gain([(OURS, MEMORY), (OURS, BLEND), (OURS, "GRU4Rec"), (OURS, "SASRec")])
         + gain([(OURS, NETWORK), (BLEND, MEMORY), (BLEND, NETWORK)]),
         ablation=gain(
-            [(NETWORK, WITHOUT_ATTENTION), (NETWORK, WITHOUT_GRAPH)]
-            + [(OURS, WITHOUT_MEMORY), (OURS, BLEND)]
+            [
+                *((NETWORK, part) for part in (WITHOUT_ATTENTION, WITHOUT_GRAPH)),
+                *((OURS, part) for part in (WITHOUT_MEMORY, BLEND)),
+            ]
         ),
         groups=_groups(ranked, data, popularity, plan.draws, rng),
         curves=_curves(contenders),
