@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test unit integration chromium browser lint format types contracts check bench explore clean
+.PHONY: help install demo up test servers serverless unit integration chromium browser lint format types contracts check bench explore clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,7 +27,19 @@ up: install  ## run all processes in the foreground until Ctrl-C
 	$(BIN)/shopgraph up $(ARGS)
 
 test: install chromium  ## all tests: unit, contract, and on a real Neo4j, Valkey and Chromium
-	REQUIRE_SERVICES=1 $(BIN)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory -j 2 servers serverless
+
+# Both halves of the tests, side by side. Under ARGS one of them may be left with none (exit code 5).
+NONE_LEFT = $(if $(ARGS),|| test $$? -eq 5)
+servers: install chromium
+	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/browser tests/clients tests/integration \
+		-o cache_dir=.pytest_cache/servers $(ARGS) $(NONE_LEFT)
+
+# Shown when it has ended, as the other half is shown while it goes on.
+serverless: install
+	@mkdir -p build
+	@$(BIN)/python -m pytest tests/unit tests/contract -o cache_dir=.pytest_cache/serverless $(ARGS) \
+		>build/serverless.txt 2>&1 $(NONE_LEFT); code=$$?; cat build/serverless.txt; exit $$code
 
 unit: install  ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)

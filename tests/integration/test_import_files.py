@@ -1,5 +1,6 @@
 """Imports into a real graph: bad rows stop nothing, a second run adds nothing."""
 
+import gzip
 import json
 import threading
 from collections.abc import Iterator
@@ -9,11 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from graph import counts
+from graph import counts, items
 from graph.client import Graph
+from graph.domain.ids import ItemId
+from workers.connectors.catalogue import ToldItems
 from workers.connectors.files.complete_journey import CompleteJourney
 from workers.connectors.files.csv_events import CsvEvents
 from workers.connectors.files.json_lines import JsonLines
+from workers.connectors.files.layouts import LAYOUTS
+from workers.connectors.files.log_file import LogFile
 from workers.connectors.imports import Imported, ImportRun
 from workers.connectors.journey_import import JourneyImport, JourneyImported
 from workers.connectors.rejects import RejectFile
@@ -41,7 +46,8 @@ def ingesting(graph: Graph, redis_url: str) -> Iterator[None]:
 
 def bring_in(source: Source, graph: Graph, redis_url: str, rejects: Path) -> Imported:
     """One run of an import, until all of it is in the graph."""
-    run = ImportRun(Door(PSEUDONYMS), EventStream(redis_url), graph)
+    told = ToldItems(graph, CatalogueChanges(redis_url))
+    run = ImportRun(Door(PSEUDONYMS), EventStream(redis_url), graph, catalogue=told)
     after = run.resume_after(source)
     with RejectFile(rejects, resumed=after > 0) as file:
         done = run.send(source, file, after=after)
@@ -135,6 +141,33 @@ def test_an_import_that_was_cut_short_goes_on_and_a_lost_bookmark_adds_nothing(
     stream.append([], bookmark=(source.name, json.dumps({"lines": 0, "events": 0})))
     bring_in(source, graph, redis_url, tmp_path / "r")
     assert graph.read(counts.counts).relationships["VIEWED"] == 2_000
+
+
+@pytest.mark.usefixtures("ingesting")
+def test_a_published_log_comes_with_its_categories_and_a_second_time_changes_nothing(
+    graph: Graph, redis_url: str, tmp_path: Path
+) -> None:
+    """As plain text and packed; an item's newest category counts, whatever the order."""
+    log = (
+        "u-1,i-1,c-new,pv,1511544300\n"
+        "u-1,i-1,c-old,cart,1511544001\n"
+        "u-2,i-2,c-two,buy,1511544900\n"
+        "u-2,i-2,c-two,gaze,1511544901\n"
+    )
+    plain, packed = tmp_path / "UserBehavior.csv", tmp_path / "UserBehavior.csv.gz"
+    plain.write_text(log)
+    packed.write_bytes(gzip.compress(log.encode()))
+    rejects = tmp_path / "rejects.jsonl"
+    done = bring_in(LogFile(plain, LAYOUTS["taobao"]), graph, redis_url, rejects)
+    assert dict(done.kinds) == {"view": 1, "cart": 1, "purchase": 1}
+    assert done.items == 2
+    assert json.loads(rejects.read_text())["reason"] == "unknown_event_type"
+    before = graph.read(counts.counts)
+    told = graph.read(items.details, [ItemId("i-1"), ItemId("i-2")])
+    filed = {item_id: item.categories for item_id, item in told.items()}
+    assert filed == {"i-1": ("c-new",), "i-2": ("c-two",)}
+    bring_in(LogFile(packed, LAYOUTS["taobao"]), graph, redis_url, rejects)
+    assert graph.read(counts.counts) == before
 
 
 def journey(folder: Path) -> CompleteJourney:

@@ -1,26 +1,36 @@
 """``shopgraph import``: files of the known formats, through the same door as live events."""
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import click
 from rich.progress import TaskID
 
 from graph.client import Graph
+from graph.domain.events import EventType
 from graph.settings import GraphSettings
 from workers.commands.output import bar, console, print_json
+from workers.connectors.catalogue import ToldItems
 from workers.connectors.consumer_process import while_ingesting
 from workers.connectors.files.complete_journey import CompleteJourney, default_folder
 from workers.connectors.files.csv_events import CsvEvents, CsvForm, TimeUnit
 from workers.connectors.files.json_lines import JsonLines
-from workers.connectors.imports import Imported, ImportRun
+from workers.connectors.files.layouts import LAYOUTS
+from workers.connectors.files.layouts.layout import Options
+from workers.connectors.files.log_file import LogFile
+from workers.connectors.files.mapping import read_mapping
+from workers.connectors.imports import Imported, ImportRun, look_through
 from workers.connectors.journey_import import JourneyImport, Report
 from workers.connectors.rejects import RejectFile
 from workers.connectors.rows import Source
 from workers.intake.changes import CatalogueChanges
 from workers.intake.door import Door
+from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.settings import IntakeSettings
 from workers.intake.stream import EventStream
 
@@ -69,20 +79,25 @@ _rejects = click.option(
     "--rejects", "rejects_path", type=click.Path(path_type=Path), help="Reject file."
 )
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+_check = click.option(
+    "--check", "is_check", is_flag=True, help="Say what is wrong with the file; write nothing."
+)
 
 
 @import_.command()
 @_path
 @_rejects
+@_check
 @_as_json
-def jsonl(path: Path, rejects_path: Path | None, as_json: bool) -> None:
+def jsonl(path: Path, rejects_path: Path | None, is_check: bool, as_json: bool) -> None:
     """Import events of our own schema, one JSON object a line; PATH may end in .gz."""
-    _bring_in(JsonLines(path), rejects_path or _beside(path), as_json)
+    _bring_in(JsonLines(path), rejects_path or _beside(path), as_json, is_check=is_check)
 
 
 @import_.command(name="csv")
 @_path
 @_rejects
+@_check
 @_as_json
 @click.option("--encoding", default="utf-8-sig", show_default=True, help="Such as gb18030.")
 @click.option("--delimiter", default=",", show_default=True, help="One character.")
@@ -91,30 +106,137 @@ def jsonl(path: Path, rejects_path: Path | None, as_json: bool) -> None:
     type=click.Choice(["s", "ms", "us", "ns"]),
     help="Unit of times that are numbers since 1970 UTC.",
 )
+@click.option(
+    "--mapping",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TOML that says which column is which field; see docs/events.md.",
+)
 def csv_(
     path: Path,
     rejects_path: Path | None,
+    is_check: bool,
     as_json: bool,
     encoding: str,
     delimiter: str,
     time_unit: TimeUnit | None,
+    mapping: Path | None,
 ) -> None:
     """
     Import events from CSV whose heading names fields of our schema; PATH may end in .gz.
 
-    Lists and objects are JSON in their cell, or columns such as context.page.
+    Lists and objects are JSON in their cell, or columns such as context.page. With a mapping
+    file the columns may have any names.
     """
+    where = rejects_path or _beside(path)
+    if mapping is not None:
+        _bring_in(LogFile(path, read_mapping(mapping)), where, as_json, is_check=is_check)
+        return
     if len(delimiter) != 1:
         raise click.UsageError("the delimiter is one character")
     form = CsvForm(encoding=encoding, delimiter=delimiter, time_unit=time_unit)
-    _bring_in(CsvEvents(path, form), rejects_path or _beside(path), as_json)
+    _bring_in(CsvEvents(path, form), where, as_json, is_check=is_check)
+
+
+@import_.command()
+def layouts() -> None:
+    """List the layouts of published logs and other products' exports."""
+    for layout in LAYOUTS.values():
+        console.print(f"{layout.name:24}{layout.title}", soft_wrap=True, highlight=False)
+
+
+@import_.command(name="file")
+@click.argument("layout", type=click.Choice(list(LAYOUTS)), metavar="LAYOUT")
+@_path
+@_rejects
+@_check
+@_as_json
+@click.option("--name", help="What its events are known by, in place of the file's name.")
+@click.option("--encoding", help="Where it is another than usual for the layout.")
+@click.option("--delimiter", help="Where it is another than usual for the layout.")
+@click.option("--currency", help="ISO-4217 code of its prices; without it they are left out.")
+@click.option("--zone", help="IANA name of the zone of its times.")
+@click.option("--year", type=click.IntRange(1990, 2100), help="Of its days.")
+@click.option("--begin", type=click.DateTime(), help="UTC, of files that have no times.")
+@click.option(
+    "--behaviour", "behaviours", multiple=True, metavar="THEIRS=OURS", help="May come again."
+)
+def file_(
+    layout: str,
+    path: Path,
+    rejects_path: Path | None,
+    is_check: bool,
+    as_json: bool,
+    name: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    currency: str | None,
+    zone: str | None,
+    year: int | None,
+    begin: datetime | None,
+    behaviours: tuple[str, ...],
+) -> None:
+    """
+    Import a file of a published log or of another product's export.
+
+    LAYOUT is one of those that 'shopgraph import layouts' lists; PATH may end in .gz or .zip.
+    """
+    options = Options(
+        currency=currency,
+        zone=_zone(zone),
+        year=year,
+        begin=None if begin is None else int(begin.replace(tzinfo=UTC).timestamp() * 1_000),
+        behaviours=_pairs(behaviours),
+    )
+    source = LogFile(
+        path, LAYOUTS[layout], options, encoding=encoding, delimiter=delimiter, name=name
+    )
+    _bring_in(source, rejects_path or _beside(path), as_json, is_check=is_check)
+
+
+def _zone(name: str | None) -> str | None:
+    if name is not None and name not in available_timezones():
+        raise click.UsageError(f"{name} is no known zone; such as Asia/Shanghai")
+    return name
+
+
+def _pairs(said: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for one in said:
+        theirs, equals, ours = one.rpartition("=")
+        if not equals or ours not in frozenset(EventType):
+            raise click.UsageError(
+                f"{one} is no THEIRS=OURS with one of our types: {', '.join(EventType)}"
+            )
+        pairs[theirs] = ours
+    return pairs
 
 
 def _beside(path: Path) -> Path:
     return path.with_name(path.name + ".rejects.jsonl")
 
 
-def _bring_in(source: Source, where: Path, as_json: bool) -> None:
+def _bring_in(source: Source, where: Path, as_json: bool, *, is_check: bool) -> None:
+    done, rejects = _looked(source, where) if is_check else _stored(source, where)
+    if as_json:
+        print_json(asdict(done))
+        return
+    if is_check:
+        console.print(f"{done.events:,} events of {done.lines:,} lines could go to the graph.")
+        _say_rejected(done, rejects)
+    else:
+        _say(done, rejects)
+    for kind, count in done.kinds.most_common():
+        console.print(f"  {kind}: {count:,}")
+
+
+def _looked(source: Source, where: Path) -> tuple[Imported, RejectFile]:
+    # What is wrong with a file does not depend on the keys of a shop.
+    door = Door(Pseudonyms(secrets.token_bytes(32), secrets.token_bytes(64)))
+    with RejectFile(where, resumed=False) as rejects:
+        return look_through(door, source, rejects), rejects
+
+
+def _stored(source: Source, where: Path) -> tuple[Imported, RejectFile]:
     settings = IntakeSettings()
     with _graph() as graph, _progress() as report, while_ingesting(graph):
         run = ImportRun(
@@ -122,22 +244,26 @@ def _bring_in(source: Source, where: Path, as_json: bool) -> None:
             EventStream(settings.redis_url),
             graph,
             report=lambda done: report("lines", done.lines, 0),
+            catalogue=ToldItems(graph, CatalogueChanges(settings.redis_url)),
         )
         after = run.resume_after(source)
         with RejectFile(where, resumed=after > 0) as rejects:
             done = run.send(source, rejects, after=after)
         run.drain()
-    if as_json:
-        print_json(asdict(done))
-        return
-    _say(done, rejects)
+    return done, rejects
 
 
 def _say(done: Imported, rejects: RejectFile) -> None:
-    if done.events == 0 and done.rejected == 0:
+    if done.events == 0 and done.rejected == 0 and done.items == 0:
         console.print(f"Nothing new: all {done.lines:,} lines were imported before.")
     else:
         console.print(f"{done.events:,} events of {done.lines:,} lines went to the graph.")
+    if done.items:
+        console.print(f"{done.items:,} items were told of.")
+    _say_rejected(done, rejects)
+
+
+def _say_rejected(done: Imported, rejects: RejectFile) -> None:
     if done.rejected:
         console.print(f"{done.rejected:,} rows were not taken: see {rejects.path}")
 

@@ -30,11 +30,13 @@ class Entry:
 
     Attributes:
         needs_services: it talks to the graph or the stream, so their addresses are looked up.
+        offline: its options and commands that do without.
     """
 
     target: str
     help: str
     needs_services: bool = True
+    offline: tuple[str, ...] = ()
 
 
 COMMANDS: dict[str, Entry] = {
@@ -66,7 +68,11 @@ COMMANDS: dict[str, Entry] = {
     "migrate": Entry(
         "workers.commands.migrate:migrate", "Bring constraints and indexes up to date."
     ),
-    "import": Entry("workers.commands.imports:import_", "Import files of the known formats."),
+    "import": Entry(
+        "workers.commands.imports:import_",
+        "Import files of the known formats.",
+        offline=("--check", "layouts"),
+    ),
     "ingest": Entry("workers.commands.ingest:ingest", "Move events from the stream to the graph."),
     "deadletters": Entry(
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."
@@ -129,12 +135,11 @@ class LazyGroup(click.Group):
         # Stdout belongs to the command's answer; long-running commands say more, on stderr.
         importlib.import_module("workers.logs").configure(level="WARNING")
         entry = COMMANDS.get(args[0]) if args else None
-        if (
-            entry is not None
-            and entry.needs_services
-            and not set(ctx.help_option_names) & set(rest)
-        ):
-            enter()
+        if entry is not None and entry.needs_services:
+            # A file may be called like a command: only the first word is one.
+            said = {*rest[:1], *(word for word in rest if word.startswith("-"))}
+            if not said & {*ctx.help_option_names, *entry.offline}:
+                enter()
         return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

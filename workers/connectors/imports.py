@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 
 from graph import pulls
 from graph.client import Graph
+from graph.domain.catalogue import Item
 from workers.connectors.errors import ImportInterrupted
 from workers.connectors.rejects import RejectFile
 from workers.connectors.rows import Source, SourceRow
@@ -34,6 +36,8 @@ class Imported:
         events: what this run put on the stream.
         rejected: rows this run refused.
         repeated: rows that repeat another row of their chunk.
+        kinds: rows that were taken, by event type.
+        items: items that were told of.
         door_s, stream_s, wait_s: where this run's time went: checking, appending, and waiting
             for the graph.
     """
@@ -42,6 +46,8 @@ class Imported:
     events: int = 0
     rejected: int = 0
     repeated: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    items: int = 0
     door_s: float = 0.0
     stream_s: float = 0.0
     wait_s: float = 0.0
@@ -57,12 +63,19 @@ class ImportRun:
         graph: Graph,
         *,
         report: Callable[[Imported], None] = lambda _: None,
+        catalogue: Callable[[Sequence[Item]], int] = lambda _: 0,
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
+        """
+        Args:
+            report: is told after each chunk how far the import is.
+            catalogue: stores what the source says about items; gives how many it stored.
+        """
         self._door = door
         self._stream = stream
         self._graph = graph
         self._report = report
+        self._catalogue = catalogue
         self._clock = clock
 
     def resume_after(self, source: Source) -> int:
@@ -85,19 +98,15 @@ class ImportRun:
         """
         done = Imported(lines=after)
         before = self._events_before(source, after)
-        for chunk in _chunks(source.rows(after=after), CHUNK_ROWS):
+        for chunk in chunks(source.rows(after=after), CHUNK_ROWS):
             started = time.perf_counter()
-            checked = self._door.check(
-                [row.raw for row in chunk],
-                default_source="import",
-                received_ms=self._clock(),
-                imported=True,
-            )
-            _note(chunk, checked, rejects, done)
+            checked = check(self._door, chunk, rejects, done, received_ms=self._clock())
             checked_at = time.perf_counter()
             done.door_s += checked_at - started
             done.lines = chunk[-1].end
             done.events += len(checked.events)
+            # Before the bookmark moves on, so that a killed import tells of them again.
+            done.items += self._catalogue([item for row in chunk for item in row.items])
             mark = json.dumps({"lines": done.lines, "events": before + done.events})
             self._append(checked, (source.name, mark))
             appended_at = time.perf_counter()
@@ -138,18 +147,46 @@ class ImportRun:
             time.sleep(0.02)
 
 
-def _note(chunk: list[SourceRow], checked: Checked, rejects: RejectFile, done: Imported) -> None:
-    for row, result in zip(chunk, checked.rows, strict=True):
-        if result.status is Status.ACCEPTED:
-            continue
-        if result.status is Status.DUPLICATE:
+def check(
+    door: Door,
+    chunk: Sequence[SourceRow],
+    rejects: RejectFile,
+    done: Imported,
+    *,
+    received_ms: int,
+) -> Checked:
+    """Have the events of a chunk checked, and note what became of them."""
+    rows = [row for row in chunk if row.has_event]
+    checked = door.check(
+        [row.raw for row in rows],
+        default_source="import",
+        received_ms=received_ms,
+        imported=True,
+    )
+    for row, result in zip(rows, checked.rows, strict=True):
+        if result.status is Status.ACCEPTED and isinstance(row.raw, Mapping):
+            done.kinds[str(row.raw["event_type"])] += 1
+        elif result.status is Status.DUPLICATE:
             done.repeated += 1
         else:
-            rejects.add(row.line, result)
+            rejects.add(row.line, result, row.problem)
             done.rejected += 1
+    return checked
 
 
-def _chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+def look_through(door: Door, source: Source, rejects: RejectFile) -> Imported:
+    """Check a whole source and store nothing."""
+    done = Imported()
+    for chunk in chunks(source.rows(after=0), CHUNK_ROWS):
+        checked = check(door, chunk, rejects, done, received_ms=time.time_ns() // 1_000_000)
+        done.lines = chunk[-1].end
+        done.events += len(checked.events)
+        done.items += sum(len(row.items) for row in chunk)
+    return done
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of ``size``; the last one may be shorter."""
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -26,14 +26,19 @@ class RejectFile:
         if not resumed:
             path.unlink(missing_ok=True)
 
-    def add(self, line: int, result: RowResult) -> None:
-        """Note one line."""
+    def add(self, line: int, result: RowResult, problem: str = "") -> None:
+        """Note one line; ``problem`` is the source's own reason, in place of the door's."""
         if self._file is None:
             self._file = self.path.open("a", encoding="utf-8")
-        reasons = [
-            fault.code if fault.field is None else f"{fault.code}: {fault.field}"
-            for fault in result.faults
-        ] or [result.status.value]
+        reasons = (
+            [problem]
+            if problem
+            else [
+                fault.code if fault.field is None else f"{fault.code}: {fault.field}"
+                for fault in result.faults
+            ]
+            or [result.status.value]
+        )
         note = {"line": line, "event_id": result.event_id, "reason": "; ".join(reasons)}
         self._file.write(json.dumps(note, ensure_ascii=False) + "\n")
         self.count += 1

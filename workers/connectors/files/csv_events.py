@@ -1,17 +1,15 @@
 """CSV with a heading of our own field names, plain or gzipped."""
 
-import codecs
-import csv
-import gzip
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, cast
+from typing import Any, Literal
 
-from workers.connectors.errors import SourceMissing, SourceUnreadable
+from workers.connectors.errors import SourceUnreadable
 from workers.connectors.files.fingerprint import fingerprint
+from workers.connectors.files.records import opened, tables, there
 from workers.connectors.rows import SourceRow
 from workers.intake.schema import EventBase
 from workers.intake.times import EpochMs
@@ -57,27 +55,16 @@ class CsvEvents:
             SourceMissing: there is no such file.
             SourceUnreadable: the heading is no heading of events, or the encoding is not known.
         """
-        if not path.is_file():
-            raise SourceMissing(f"there is no file {path}")
-        self._path, self._form = path, form or CsvForm()
+        self._path, self._form = there(path), form or CsvForm()
         self.name = f"csv:{fingerprint(path)}"
         self._columns = self._heading()
 
     def rows(self, *, after: int) -> Iterator[SourceRow]:
         """The records after the first ``after`` lines; one that cannot be read has no value."""
-        with self._open() as text:
-            reader = csv.reader(text, delimiter=self._form.delimiter)
-            begins = 1
-            while True:
-                try:
-                    cells: list[str] | None = next(reader)
-                except StopIteration:
-                    return
-                except csv.Error:
-                    cells = None
-                line, begins = begins, reader.line_num + 1
-                if line > max(after, 1) and cells != []:
-                    yield SourceRow(line, reader.line_num, self._event(cells))
+        with opened(self._path, self._form.encoding) as text:
+            for record in tables(text, self._form.delimiter):
+                if record.line > max(after, 1) and record.cells != []:
+                    yield SourceRow(record.line, record.end, self._event(record.cells))
 
     def _event(self, cells: Sequence[str] | None) -> object:
         if cells is None or len(cells) != len(self._columns):
@@ -94,14 +81,13 @@ class CsvEvents:
 
     def _heading(self) -> list[str]:
         try:
-            codecs.lookup(self._form.encoding)
+            with opened(self._path, self._form.encoding) as text:
+                first = next(tables(text, self._form.delimiter), None)
         except LookupError as error:
             raise SourceUnreadable(f"{self._form.encoding} is no known encoding") from error
-        try:
-            with self._open() as text:
-                columns = next(csv.reader(text, delimiter=self._form.delimiter), [])
-        except csv.Error as error:
-            raise SourceUnreadable(f"{self._path} has no heading that can be read") from error
+        columns = list(first.cells or ()) if first is not None else []
+        if first is not None and first.cells is None:
+            raise SourceUnreadable(f"{self._path} has no heading that can be read")
         known = EventBase.model_fields.keys()
         strange = [c for c in columns if c.partition(".")[0] not in known]
         missing = sorted(_REQUIRED - set(columns))
@@ -111,14 +97,6 @@ class CsvEvents:
                 f"the heading of {self._path} must hold fields of events, each once ({found})"
             )
         return columns
-
-    def _open(self) -> IO[str]:
-        # A byte that does not fit stays in its row, which the door then refuses alone.
-        opened = gzip.open if self._path.suffix == ".gz" else open
-        text = opened(
-            self._path, "rt", encoding=self._form.encoding, errors="surrogateescape", newline=""
-        )
-        return cast("IO[str]", text)
 
 
 def _value(name: str, cell: str, form: CsvForm) -> object:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from workers.connectors.errors import SourceMissing
 from workers.connectors.files.fingerprint import fingerprint
+from workers.connectors.files.records import there
 from workers.connectors.rows import SourceRow
 from workers.intake.body import parse_row
 from workers.intake.errors import BodyMalformed
@@ -24,9 +24,7 @@ class JsonLines:
         Raises:
             SourceMissing: there is no such file.
         """
-        if not path.is_file():
-            raise SourceMissing(f"there is no file {path}")
-        self._path = path
+        self._path = there(path)
         self.name = f"jsonl:{fingerprint(path)}"
 
     def rows(self, *, after: int) -> Iterator[SourceRow]:
