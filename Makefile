@@ -29,14 +29,15 @@ up: install  ## run all processes in the foreground until Ctrl-C
 test: install chromium  ## all tests: unit, contract, and on a real Neo4j, Valkey and Chromium
 	@$(MAKE) --no-print-directory -j 2 servers serverless
 
-# Both halves of the tests, side by side. Under ARGS one of them may be left with none (exit code 5).
+# Both halves of the tests, for `test` alone, which has made what they need: with prerequisites of
+# their own they were seen to run one after the other. Under ARGS one may be left with none (code 5).
 NONE_LEFT = $(if $(ARGS),|| test $$? -eq 5)
-servers: install chromium
+servers:
 	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/browser tests/clients tests/integration \
 		-o cache_dir=.pytest_cache/servers $(ARGS) $(NONE_LEFT)
 
 # Shown when it has ended, as the other half is shown while it goes on.
-serverless: install
+serverless:
 	@mkdir -p build
 	@$(BIN)/python -m pytest tests/unit tests/contract -o cache_dir=.pytest_cache/serverless $(ARGS) \
 		>build/serverless.txt 2>&1 $(NONE_LEFT); code=$$?; cat build/serverless.txt; exit $$code

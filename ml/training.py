@@ -14,6 +14,7 @@ from ml.config import PaperConfig, Progress, Report, ignore
 from ml.contenders import Contenders
 from ml.dataset import Interactions
 from ml.delivery import TrainedModel, deliver, seeded
+from ml.distinct import distinct
 from ml.errors import NotEnoughData
 from ml.evaluation.comparison import Comparison, flat
 from ml.evaluation.pools import Pool
@@ -87,7 +88,7 @@ class _Run:
         self._report(Progress(stage, share, figures or {}))
 
     def _split(self) -> TimeSplit:
-        people = len(np.unique(self._data.user))
+        people = len(distinct(self._data.user))
         if people < 2:
             raise NotEnoughData("too few people with events", people=people, needed=2)
         return time_split(self._data)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS, PaperConfig
 from ml.dataset import Interactions
+from ml.distinct import distinct
 from ml.features.items import ItemCounters, item_counters
 from ml.features.pairs import PairFeatures, Window
 
@@ -114,8 +115,8 @@ def moment(data: Interactions, cutoff: int, config: PaperConfig) -> Moment:
         cutoff=cutoff,
         counters=counters,
         features=PairFeatures(window, counters, cutoff),
-        touched=np.unique(pair),
-        bought=np.unique(after.pair[after.code == PURCHASE]),
+        touched=distinct(pair),
+        bought=distinct(after.pair[after.code == PURCHASE]),
         n_items=data.n_items,
     )
 
@@ -143,7 +144,7 @@ def training_pool(at: Moment, config: PaperConfig, rng: np.random.Generator) -> 
 
 
 def _active(at: Moment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return np.unique(at.touched // at.n_items), np.unique(at.touched % at.n_items)
+    return distinct(at.touched // at.n_items), distinct(at.touched % at.n_items)
 
 
 def _first_purchases(
@@ -165,7 +166,7 @@ def _untouched(
     if not len(people):
         return np.zeros(0, np.int64), 1.0
     user = np.repeat(people, config.new_negatives)
-    drawn = np.unique(user * at.n_items + rng.choice(items, len(user)))
+    drawn = distinct(user * at.n_items + rng.choice(items, len(user)))
     drawn = np.setdiff1d(drawn, at.touched, assume_unique=True)
     drawn = np.setdiff1d(drawn, at.bought, assume_unique=True)
     share = config.new_negatives / len(items)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
+from ml.distinct import distinct
 from ml.evaluation.ranking import BLOCK, Cases, Ranked
 from ml.ranking.sequences import Ranker, Sequences
 
@@ -33,7 +34,7 @@ def purchase_cases(
     no one had touched are targets too. The owner is the person.
     """
     after = data.between(cutoff, cutoff + horizon_days * DAY_MS)
-    bought = np.unique(after.pair[after.code == PURCHASE])
+    bought = distinct(after.pair[after.code == PURCHASE])
     buyer, start = np.unique(bought // max(data.n_items, 1), return_index=True)
     return Cases(
         prefixes=histories(data, cutoff, window_days=window_days, user=buyer).past,
@@ -48,7 +49,7 @@ def histories(
 ) -> People:
     """Events in the window before the cutoff, oldest first; without ``user`` of all active."""
     part = data.between(cutoff - window_days * DAY_MS, cutoff)
-    people = np.unique(part.user) if user is None else np.asarray(user)
+    people = distinct(part.user) if user is None else np.asarray(user)
     order = np.argsort(part.user, kind="stable")
     order = order[np.isin(part.user[order], people)]
     count = np.bincount(np.searchsorted(people, part.user[order]), minlength=len(people))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ml.behaviours import CART, N_CODES, PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
+from ml.distinct import distinct
 
 SMOOTHING = 5.0
 """Pseudo-observations at the shop's mean that a rate starts from (m of the definitions)."""
@@ -88,8 +89,8 @@ def _prices(data: Interactions, cutoff: int) -> NDArray[np.float32]:
 
 
 def _conversion(month: Interactions) -> NDArray[np.float32]:
-    touched = np.unique(month.pair)
-    bought = np.unique(month.pair[month.code == PURCHASE])
+    touched = distinct(month.pair)
+    bought = distinct(month.pair[month.code == PURCHASE])
     people = np.bincount(touched % max(month.n_items, 1), minlength=month.n_items)
     buyers = np.bincount(bought % max(month.n_items, 1), minlength=month.n_items)
     mean = len(bought) / max(len(touched), 1)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
+from ml.distinct import distinct
 from ml.evaluation.pools import window_before
 from ml.features.names import FEATURES
 from ml.features.pairs import CATEGORIES, PairFeatures, Window
@@ -109,7 +110,7 @@ def counter_table(
     """
     window = window_before(data, cutoff, window_days)
     if pairs is None:
-        pairs = np.unique(window.user.astype(np.int64) * data.n_items + window.item)
+        pairs = distinct(window.user.astype(np.int64) * data.n_items + window.item)
     user = (pairs // data.n_items).astype(np.int32)
     item = (pairs % data.n_items).astype(np.int32)
     side = side or item_side(data, cutoff, window_days)

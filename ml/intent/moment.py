@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.distinct import distinct
 from ml.intent.history import History
 from ml.intent.spells import Numbers, Renewal, Rows, Spells
 
@@ -62,7 +63,7 @@ class Moment:
         self.now = period * history.config.horizon_days
         self.first = max(period - history.config.window, 0)
         spells = history.touched
-        self.pool = np.unique(spells.group[spells.within(self.first, period)])
+        self.pool = distinct(spells.group[spells.within(self.first, period)])
         self.pairs = spells.key[self.pool] if pairs is None else np.asarray(pairs, np.int64)
         self._look_up()
 
@@ -131,7 +132,7 @@ class Moment:
         known = history.known_stores(self.period)
         rows = history.rows(self.first, self.period)
         cell = history.user[rows] * history.n_stores + history.store[rows]
-        basket = np.unique(cell * 10_000 + history.day[rows])
+        basket = distinct(cell * 10_000 + history.day[rows])
         weight = np.where(basket % 10_000 >= self.now - 8 * history.config.horizon_days, 3.0, 1.0)
         worth = np.bincount(basket // 10_000, weight, history.n_users * history.n_stores)
         worth = worth.reshape(history.n_users, history.n_stores) * known

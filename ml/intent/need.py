@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ml.distinct import distinct
 from ml.intent.moment import Columns, Moment
 from ml.intent.spells import Renewal, Rows, Spells
 
@@ -62,4 +63,4 @@ def _distinct(at: Moment, codes: Rows) -> Rows:
 
 def groups(spells: Spells, at: Moment) -> Rows:
     """Groups that were active in the window."""
-    return np.unique(spells.group[spells.within(at.first, at.period)])
+    return distinct(spells.group[spells.within(at.first, at.period)])

@@ -13,6 +13,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from ml.distinct import distinct
 from ml.intent.hazards import pooled
 from ml.intent.household import people
 from ml.intent.item_columns import items
@@ -112,7 +113,7 @@ def item_rate(at: Moment) -> Lines:
 def kind_need(at: Moment) -> Lines:
     """Whether a person buys anything of a kind bought before; one group in a few, by turns."""
     spells = at.history.by_kind
-    group = np.unique(spells.group[spells.within(at.first, at.period)])
+    group = distinct(spells.group[spells.within(at.first, at.period)])
     group = group[(spells.key[group] + at.period) % SAMPLE == 0]
     values, bought = kind_lines(at, group)
     return Lines(values, bought.astype(np.float32), np.ones(len(group), np.float32))
@@ -198,7 +199,7 @@ class SubModels:
         recent = np.zeros(len(spells.key) + 1, bool)
         recent[spells.group[spells.within(at.first, at.period)]] = True
         found = np.full(len(spells.key) + 1, _logit(BASE))
-        asked = np.unique(group[recent[group]])
+        asked = distinct(group[recent[group]])
         if "kind" in self.boosters and len(asked):
             values, _ = kind_lines(at, asked)
             found[asked] = _logit(np.asarray(self.boosters["kind"].predict(values, num_threads=1)))

@@ -10,6 +10,7 @@ from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from ml.behaviours import CART as CART_CODE
 from ml.behaviours import N_CODES, PURCHASE, WEIGHTS
 from ml.config import DAY_MS
+from ml.distinct import distinct
 
 Rows = NDArray[Any]
 Numbers = NDArray[np.float64]
@@ -108,8 +109,8 @@ def active_days(group: Rows, n: int, age: Numbers) -> Numbers:
     """(n + 1,) distinct days before the moment on which the group had events."""
     day = np.maximum(np.ceil(age).astype(np.int64) - 1, 0)
     width = int(day.max(initial=0)) + 1
-    distinct = np.unique(group.astype(np.int64) * width + day)
-    return np.bincount(distinct // width, minlength=n + 1).astype(np.float64)
+    active = distinct(group.astype(np.int64) * width + day)
+    return np.bincount(active // width, minlength=n + 1).astype(np.float64)
 
 
 def find(known: Rows, wanted: Rows) -> Rows:

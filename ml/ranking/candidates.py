@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.distinct import distinct
 from ml.ranking.sequences import Sequences
 
 FOLD = 32
@@ -42,5 +43,5 @@ def union(
     rows = np.arange(n)[:, None] * v
     keys = [(rows + best_columns(scores, k)).ravel() for scores in channels]
     keys.append(prefixes.owner * v + prefixes.item)
-    row, item = np.divmod(np.unique(np.concatenate(keys)), v)
+    row, item = np.divmod(distinct(np.concatenate(keys)), v)
     return row, item

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ml.behaviours import Weights, weights_of
 from ml.calibration import Platt
 from ml.config import DAY_MS
+from ml.distinct import distinct
 from ml.errors import ModelBroken
 from ml.features.items import ItemCounters
 from ml.features.pairs import PairFeatures, Window
@@ -173,7 +174,7 @@ class ServingModel:
 
     def around(self, window: Window) -> NDArray[np.int64]:
         """What the person touched inside the window, and what is next to that, where listed."""
-        touched = np.unique(window.item)
+        touched = distinct(window.item)
         near = self.neighbour[touched]
         found = np.concatenate([touched, near[near >= 0].astype(np.int64)])
         listed: NDArray[np.int64] = found[self.is_listed[found]]
@@ -181,7 +182,7 @@ class ServingModel:
 
     def categories_of(self, window: Window) -> NDArray[np.int32]:
         """The categories that the person touched inside the window."""
-        touched = np.unique(self.category_of[window.item])
+        touched = distinct(self.category_of[window.item])
         return touched[touched >= 0]
 
     def session(self, history: PastEvents, now_ms: int) -> Scores:

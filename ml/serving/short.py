@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.distinct import distinct
+
 Rows = NDArray[np.int64]
 
 
@@ -60,4 +62,4 @@ class ShortRows:
             others: further items to look at.
         """
         parts = [self._own[self._start[c] : self._start[c + 1]] for c in categories.tolist()]
-        return np.unique(np.concatenate([self._for_all, others, *parts])).astype(np.int64)
+        return distinct(np.concatenate([self._for_all, others, *parts])).astype(np.int64)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Catalogue, Interactions
+from ml.distinct import distinct
 from ml.intent.promotions import Promotions
 from ml.intent.receipts import Receipts
 
@@ -74,7 +75,7 @@ def load() -> Journey:
     )
     department = products.department.reindex(item_ids).to_numpy()
     early = lines.week.to_numpy() < BUYERS_BEFORE
-    pairs = np.unique(user[early].astype(np.int64) * len(item_ids) + item[early])
+    pairs = distinct(user[early].astype(np.int64) * len(item_ids) + item[early])
     buyers = np.bincount(pairs % len(item_ids), minlength=len(item_ids))
     asked = (buyers >= BUYERS) & (department != "FUEL")
     promotions = pd.read_parquet(folder / "promotions.parquet")
