@@ -11,6 +11,9 @@ from workers.intake.times import EpochMs
 Event = dict[str, Any]
 """A raw event of our own schema."""
 
+LINES = 1_000_000
+"""Line numbers of an order are below it; records of one order stand close together."""
+
 Form = Literal["table", "json", "words"]
 
 
@@ -128,6 +131,12 @@ def event(kind: str, place: Place, item_id: str, when: EpochMs, **more: Any) -> 
         # A log that knows no orders: each purchase is one of its own.
         found.setdefault("order_id", place.event_id)
     return found
+
+
+def ordered(bought: Event, order_id: str, place: Place, **more: Any) -> Event:
+    """A purchase as one line of an order whose other lines stand in other records."""
+    line = {"line": place.line % LINES, "item_id": bought["item_id"]} | more
+    return bought | {"order_id": order_id, "lines": [line]}
 
 
 def behaviour(text: str, known: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from workers.connectors.files.layouts.layout import (
     Unusable,
     behaviour,
     event,
+    ordered,
 )
 from workers.connectors.files.layouts.values import known, minor, number, price, wall
 
@@ -30,8 +31,7 @@ def _rees46(cells: Mapping[str, str], place: Place, options: Options) -> Told:
     cost = {} if cells["price"].startswith("-") else price(cells["price"], currency)
     found = event(kind, place, item_id, when, **who, **cost)
     if kind == "purchase" and who["session_id"] is not None:
-        line = {"line": place.line % 1_000_000, "item_id": item_id} | cost
-        found |= {"order_id": who["session_id"], "lines": [line]}
+        found = ordered(found, who["session_id"], place, **cost)
     path = cells["category_code"].replace(".", "/") or cells["category_id"]
     item = Item(
         item_id=ItemId(item_id),
@@ -55,11 +55,10 @@ def _online_retail(cells: Mapping[str, str], place: Place, options: Options) -> 
     when = wall(cells["InvoiceDate"], zone, form)
     currency = options.currency or "GBP"
     cost = {"price_minor": minor(cells["UnitPrice"], currency), "currency": currency}
-    line = {"line": place.line % 1_000_000, "item_id": item_id, "quantity": count} | cost
     customer = known(cells["CustomerID"])
     who = {"user_id": customer} if customer else {"anonymous_id": f"invoice {invoice}"}
     found = event("purchase", place, item_id, when, **who)
-    found |= {"order_id": invoice, "lines": [line]}
+    found = ordered(found, invoice, place, quantity=count, **cost)
     del found["item_id"]
     item = Item(item_id=ItemId(item_id), title=cells["Description"] or None, updated_at=when)
     return Told([found], [item] if item.title else [])

@@ -14,6 +14,7 @@ from workers.connectors.files.layouts.layout import (
     Unusable,
     behaviour,
     event,
+    ordered,
 )
 from workers.connectors.files.layouts.values import (
     known,
@@ -85,10 +86,8 @@ def _diginetica_view(cells: Mapping[str, str], place: Place, _: Options) -> Told
 
 def _diginetica_purchase(cells: Mapping[str, str], place: Place, _: Options) -> Told:
     who = _visitor(cells["sessionId"], known(cells["userId"]))
-    line = {"line": place.line % 1_000_000, "item_id": cells["itemId"]}
     bought = event("purchase", place, cells["itemId"], _since_first_query(cells), **who)
-    bought |= {"order_id": cells["ordernumber"], "lines": [line]}
-    return Told([bought])
+    return Told([ordered(bought, cells["ordernumber"], place)])
 
 
 def _since_first_query(cells: Mapping[str, str]) -> EpochMs:
@@ -104,8 +103,7 @@ def _retailrocket(cells: Mapping[str, str], place: Place, _: Options) -> Told:
     found = event(kind, place, cells["itemid"], when, anonymous_id=cells["visitorid"])
     order = known(cells["transactionid"])
     if kind == "purchase" and order is not None:
-        line = {"line": place.line % 1_000_000, "item_id": cells["itemid"]}
-        found |= {"order_id": order, "lines": [line]}
+        found = ordered(found, order, place)
     return Told([found])
 
 
