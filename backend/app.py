@@ -30,6 +30,7 @@ from backend import (
     vitals,
 )
 from backend.bodies import MAX_BODY_BYTES
+from backend.express import Express
 from backend.wiring import Parts, wire
 
 KEYED = (
@@ -75,4 +76,5 @@ def create_app(parts: Parts) -> Flask:
     documentation.init_app(app)
     exploration.init_app(app, parts.settings.browser_files)
     parts.models.on_swap = app.extensions["shopgraph_metrics"].model_serves
+    app.wsgi_app = Express(app, parts.keys)  # type: ignore[method-assign]
     return app

@@ -1,8 +1,8 @@
 """What every kind of list looks like from outside."""
 
-import uuid
 from collections.abc import Callable, Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any
 
 import orjson
@@ -61,45 +61,60 @@ class ListOut(BaseModel):
     served_at: str
 
 
-def kept_or_made(
-    key: Hashable,
-    wish: Wish,
-    loaded: Loaded | None,
-    make: Callable[[], Served],
-    *,
-    owner: UserId | None = None,
-) -> Served:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
     """
-    The answer to a question, made only if nothing is held that is still true.
+    A list that somebody asks for.
 
-    Args:
-        key: of ``key_of``; ``None`` neither looks nor keeps.
+    Attributes:
+        key: of ``key_of``; ``None``: an answer to it can be neither held nor kept.
+        about: what the answer repeats of the question.
         owner: whose list it is, where it turns out to be one of their own.
     """
-    kept = parts().kept
-    served: Served | None = kept.get(key)
-    metrics().kept.labels("none" if key is None else "miss" if served is None else "hit").inc()
-    if served is not None:
-        return served
-    served = _with_rest_kept(make(), wish, loaded, owner)
-    if wish.is_explained and owner is not None:
-        served = replace(served, owner=owner)
+
+    key: Hashable
+    wish: Wish
+    loaded: Loaded | None
+    make: Callable[[], Served]
+    about: dict[str, Any]
+    owner: UserId | None = None
+
+
+def held(question: Question) -> dict[str, Any] | None:
+    """The answer to a question, if one is held that is still true."""
+    served: Served | None = parts().kept.get(question.key)
+    if served is None:
+        return None
+    metrics().kept.labels("hit").inc()
+    return _envelope(served, question)
+
+
+def answered(question: Question) -> dict[str, Any]:
+    """The answer to a question, made only if nothing is held that is still true."""
+    told = held(question)
+    if told is not None:
+        return told
+    key, wish = question.key, question.wish
+    metrics().kept.labels("none" if key is None else "miss").inc()
+    served = _with_rest_kept(question.make(), question)
+    if wish.is_explained and question.owner is not None:
+        served = replace(served, owner=question.owner)
     if key is not None and not served.is_degraded:
         places = orjson.Fragment(to_json(places_of(served, wish.limit)))
         # What was written out is all that is needed again, and a fifth of the size.
         served = replace(served, rendered=places, items=[], reasons={})
-        kept.put(key, served, until_ms=parts().shelf.border_ms)
-    return served
+        parts().kept.put(key, served, until_ms=parts().shelf.border_ms)
+    return _envelope(served, question)
 
 
-def envelope(served: Served, wish: Wish, loaded: Loaded | None) -> dict[str, Any]:
-    """The part of an answer that every kind of list has."""
-    return whole(
+def _envelope(served: Served, question: Question) -> dict[str, Any]:
+    loaded, limit = question.loaded, question.wish.limit
+    return question.about | whole(
         served,
-        served.rendered or places_of(served, wish.limit),
+        served.rendered or places_of(served, limit),
         version=loaded.version if loaded else None,
         is_stale=loaded is not None and loaded.is_stale,
-        following=f"{served.page}.{wish.limit}.{wish.limit}" if served.page else None,
+        following=f"{served.page}.{limit}.{limit}" if served.page else None,
     )
 
 
@@ -117,7 +132,7 @@ def whole(
     if served.is_degraded:
         metrics().degraded.inc()
     return {
-        "recommendation_id": f"r-{uuid.uuid4().hex}",
+        "recommendation_id": f"r-{token_hex(16)}",
         "model_version": version,
         "experiment": None,
         "level": served.level.value,
@@ -150,17 +165,15 @@ def _place(served: Served, item_id: Any, score: float | None, position: int) -> 
     return {"item_id": item_id, "score": score, "position": position, "reason": told}
 
 
-def _with_rest_kept(
-    served: Served, wish: Wish, loaded: Loaded | None, owner: UserId | None
-) -> Served:
+def _with_rest_kept(served: Served, question: Question) -> Served:
     """With the rest put aside for later pages; without Valkey there are none."""
-    if len(served.items) <= wish.limit:
+    if len(served.items) <= question.wish.limit:
         return served
     listed = Listed(
         level=served.level.value,
-        model_version=loaded.version if loaded else None,
+        model_version=question.loaded.version if question.loaded else None,
         items=served.items,
-        user_id=owner if served.level in (Level.PERSONAL, Level.SESSION) else None,
+        user_id=question.owner if served.level in (Level.PERSONAL, Level.SESSION) else None,
     )
     try:
         return replace(served, page=parts().pages.keep(listed))

@@ -7,6 +7,7 @@ each of them shows the sums over all.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Response, current_app
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -112,12 +113,29 @@ class Metrics:
         self.stores_away = self._now(
             "shopgraph_store_away", "1 for a store that did not answer just now.", "store"
         )
+        self._counters: dict[Any, tuple[Counter, list[Histogram]]] = {}
         self._serving: str | None = None
         self._stage: str | None = None
 
     def _now(self, name: str, what: str, *labels: str) -> Gauge:
         """A gauge that is set when the page is asked for."""
         return Gauge(name, what, labels, registry=self.registry, multiprocess_mode="mostrecent")
+
+    def answered(
+        self, method: str, route: str, status: int, seconds: float, level: str | None
+    ) -> None:
+        """A call was answered; ``level`` is what served it, if it was a list."""
+        key = method, route, status, level
+        counters = self._counters.get(key)
+        if counters is None:
+            # Looking counters up by their labels takes longer than counting.
+            timed = [self.seconds.labels(method, route)]
+            timed += [] if level is None else [self.list_seconds.labels(route, level)]
+            counters = self._counters[key] = self.requests.labels(method, route, status), timed
+        counted, timed = counters
+        counted.inc()
+        for timer in timed:
+            timer.observe(seconds)
 
     def model_serves(self, version: str) -> None:
         """Say which model serves from now on."""

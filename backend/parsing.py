@@ -1,14 +1,16 @@
 """Views say what they take by a model; this reads it from the request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.bodies import read_json
 from backend.errors import Invalid
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class Taken(BaseModel):
@@ -26,17 +28,13 @@ def parsed(view: Callable[..., Response]) -> Callable[[], Response]:
     """
     hints = get_type_hints(view)
     query_model, body_model = hints.get("query"), hints.get("body")
-    many = frozenset(
-        name
-        for name, field in (query_model.model_fields.items() if query_model else ())
-        if "list" in str(field.annotation)
-    )
+    query = QueryOf(query_model) if query_model is not None else None
 
     @wraps(view)
     def reading() -> Response:
         taken: dict[str, Any] = {}
-        if query_model is not None:
-            taken["query"] = query_model.model_validate(_query_values(many))
+        if query is not None:
+            taken["query"] = query.read(request.args.lists())
         if body_model is not None:
             taken["body"] = body_model.model_validate(read_json())
         return view(**taken)
@@ -58,16 +56,32 @@ def takes_rows(
     return decorate
 
 
-def _query_values(many: frozenset[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, given in request.args.lists():
-        if name in many:
-            values[name] = given
-        elif len(given) > 1:
-            raise Invalid("this parameter may be given once", field=name)
-        else:
-            values[name] = given[0]
-    return values
+class QueryOf(Generic[T]):
+    """Reads a model from the parameters of a query."""
+
+    def __init__(self, model: type[T]) -> None:
+        self._model = model
+        self._many = frozenset(
+            name for name, field in model.model_fields.items() if "list" in str(field.annotation)
+        )
+
+    def read(self, given: Iterable[tuple[str, list[str]]]) -> T:
+        """
+        The model.
+
+        Raises:
+            Invalid: what stands for one value was given twice.
+            pydantic.ValidationError: a value is not what it must be.
+        """
+        values: dict[str, Any] = {}
+        for name, said in given:
+            if name in self._many:
+                values[name] = said
+            elif len(said) > 1:
+                raise Invalid("this parameter may be given once", field=name)
+            else:
+                values[name] = said[0]
+        return self._model.model_validate(values)
 
 
 Limit = Annotated[int, Field(ge=1, le=100, description="How many, 1 to 100.")]

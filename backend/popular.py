@@ -9,7 +9,7 @@ from backend import ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
 from backend.kept import key_of
-from backend.lists import ListOut, envelope, kept_or_made
+from backend.lists import ListOut, Question, answered
 from backend.parsing import parsed
 from backend.questions import ListAsked
 from backend.ranking import Served
@@ -47,6 +47,11 @@ def get_popular_items(query: PopularAsked) -> Response:
     Without a window the live model's own count answers, halved every 30 days; with one, the events
     of the graph, counted at most five seconds ago.
     """
+    return json_answer(answered(question(query)))
+
+
+def question(query: PopularAsked) -> Question:
+    """What is asked, and how it is answered."""
     loaded, stamp = models().current(), parts().shelf.stamp()
     wish = query.wish(stamp)
 
@@ -58,6 +63,10 @@ def get_popular_items(query: PopularAsked) -> Response:
         return ranking.popular(loaded, wish)
 
     is_counted = query.trending or query.window_hours is not None
-    key = None if is_counted else key_of(("popular", wish), None, loaded, stamp)
-    served = kept_or_made(key, wish, loaded, make)
-    return json_answer({"category": query.category, **envelope(served, wish, loaded)})
+    return Question(
+        key=None if is_counted else key_of(("popular", wish), None, loaded, stamp),
+        wish=wish,
+        loaded=loaded,
+        make=make,
+        about={"category": query.category},
+    )

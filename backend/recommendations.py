@@ -1,6 +1,7 @@
 """What to show to a person."""
 
 from dataclasses import replace
+from typing import Any
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -10,7 +11,7 @@ from backend import paging, ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
 from backend.kept import key_of
-from backend.lists import ListOut, envelope, kept_or_made
+from backend.lists import ListOut, Question, answered
 from backend.parsing import parsed
 from backend.people import Glance, Shopper, glance, met, pseudonym
 from backend.questions import RecommendationsAsked, RecommendationsWanted
@@ -62,9 +63,13 @@ def post_recommendations(body: RecommendationsWanted) -> Response:
 
 
 def _answer(asked: RecommendationsAsked) -> Response:
-    whose = {"user_id": asked.user_id, "anonymous_id": asked.anonymous_id, "surface": asked.surface}
     if asked.next is not None:
-        return json_answer({**whose, **paging.go_on(asked.next, asked.limit)})
+        return json_answer(_whose(asked) | paging.go_on(asked.next, asked.limit))
+    return json_answer(answered(question(asked)))
+
+
+def question(asked: RecommendationsAsked) -> Question:
+    """What is asked, and how it is answered; not of a page that follows."""
     loaded = models().current()
     seen = _look(asked)
     wish = asked.wish_for(seen.stamp, parts().settings.excluded_behaviours)
@@ -76,9 +81,18 @@ def _answer(asked: RecommendationsAsked) -> Response:
 
     # What came with the question belongs to no state, so it is not worth keeping.
     key = None if steps else key_of(("recommendations", wish), seen.token, loaded, seen.stamp)
-    owner = None if seen.user_id == NOBODY else seen.user_id
-    served = kept_or_made(key, wish, loaded, make, owner=owner)
-    return json_answer({**whose, **envelope(served, wish, loaded)})
+    return Question(
+        key=key,
+        wish=wish,
+        loaded=loaded,
+        make=make,
+        about=_whose(asked),
+        owner=None if seen.user_id == NOBODY else seen.user_id,
+    )
+
+
+def _whose(asked: RecommendationsAsked) -> dict[str, Any]:
+    return {"user_id": asked.user_id, "anonymous_id": asked.anonymous_id, "surface": asked.surface}
 
 
 def _look(asked: RecommendationsAsked) -> Glance:

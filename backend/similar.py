@@ -1,5 +1,8 @@
 """What is like an item, and what is bought with it."""
 
+from collections.abc import Callable, Hashable
+from functools import partial
+
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
@@ -9,10 +12,13 @@ from backend import ranking
 from backend.answers import json_answer
 from backend.auth import Scope, requires
 from backend.kept import key_of
-from backend.lists import ListOut, envelope, kept_or_made
+from backend.lists import ListOut, Question, answered
 from backend.parsing import parsed
 from backend.questions import ListAsked
+from backend.ranking import Served
+from backend.serving import Loaded
 from backend.wiring import models, parts
+from backend.wishes import Wish
 from graph.domain.ids import ItemId
 from workers.intake.schema import KnownId
 
@@ -48,16 +54,12 @@ def get_similar_items(query: SimilarAsked) -> Response:
     The score is a cosine, from -1 to 1. For an item the model does not know, the level is
     ``popular``.
     """
-    loaded, stamp = models().current(), parts().shelf.stamp()
-    item_id = ItemId(query.item_id)
-    wish = query.wish(stamp, exclude=[item_id])
-    served = kept_or_made(
-        key_of(("similar", item_id, wish), None, loaded, stamp),
-        wish,
-        loaded,
-        lambda: ranking.similar(loaded, item_id, wish),
-    )
-    return json_answer({"item_id": query.item_id, **envelope(served, wish, loaded)})
+    return json_answer(answered(question(query)))
+
+
+def question(query: SimilarAsked) -> Question:
+    """What is asked, and how it is answered."""
+    return _of_item(query, "similar", ranking.similar)
 
 
 @bp.get("/v1/also-bought-items", responses={200: OfItemOut})
@@ -69,14 +71,23 @@ def get_also_bought_items(query: AlsoBoughtAsked) -> Response:
     The score is a cosine of purchases, from 0 to 1. Where fewer than two people bought anything
     beside it, similar items answer, under the level ``similar``.
     """
+    within_ms = query.within_days * DAY_MS
+    make = partial(ranking.also_bought, within_ms=within_ms)
+    return json_answer(answered(_of_item(query, ("also bought", within_ms), make)))
+
+
+def _of_item(
+    query: SimilarAsked,
+    kind: Hashable,
+    make: Callable[[Loaded | None, ItemId, Wish], Served],
+) -> Question:
     loaded, stamp = models().current(), parts().shelf.stamp()
     item_id = ItemId(query.item_id)
     wish = query.wish(stamp, exclude=[item_id])
-    within_ms = query.within_days * DAY_MS
-    served = kept_or_made(
-        key_of(("also bought", item_id, within_ms, wish), None, loaded, stamp),
-        wish,
-        loaded,
-        lambda: ranking.also_bought(loaded, item_id, wish, within_ms=within_ms),
+    return Question(
+        key=key_of((kind, item_id, wish), None, loaded, stamp),
+        wish=wish,
+        loaded=loaded,
+        make=lambda: make(loaded, item_id, wish),
+        about={"item_id": query.item_id},
     )
-    return json_answer({"item_id": query.item_id, **envelope(served, wish, loaded)})

@@ -152,7 +152,7 @@ def test_the_online_state_follows_the_graph(
     assert [(e.type, e.item_id) for e in after.events] == [
         (EventType.VIEW, "SKU-2"), (EventType.VIEW, "SKU-1"),
     ]  # fmt: skip
-    assert after.events == graph.read(events.history, user_id, since_ms=0, limit=50)
+    assert list(after.events) == graph.read(events.history, user_id, since_ms=0, limit=50)
     assert after.state > before.state
     assert not online.fill(user_id, past, before.state)
 

@@ -22,10 +22,12 @@ from workers.benchmarks.training import made_up_log
 from workers.jobs import Jobs
 
 ITEMS, PEOPLE, EVENTS = 2_000, 500, 30_000
-CONNECTIONS = 8
+CONNECTIONS, REST_S = 8, 0.05
+"""Those who ask beside, and how long each rests: a busy shop, not one that is pressed flat."""
+
 STEPS = 100
 VISIBLE_WITHIN_S = 1.0
-SHORT = {"max_epochs": 1, "item2vec_epochs": 1, "bootstrap_draws": 10}
+SHORT = {"max_epochs": 3, "item2vec_epochs": 1, "bootstrap_draws": 10}
 """Each of many models need not be a good one; the seed makes them differ."""
 
 Answer = tuple[tuple[str, float | None], ...]
@@ -141,6 +143,7 @@ def _ask_on(
             continue
         found.latencies_ms.append((time.perf_counter() - began) * 1e3)
         found.lists[person, str(told["model_version"]), str(told["level"])].add(hash(_places(told)))
+        stop.wait(REST_S)
     connection.close()
 
 

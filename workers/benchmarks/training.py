@@ -24,6 +24,7 @@ CONFIG = PaperConfig(max_epochs=1, min_positives=1)
 DAYS = 120
 MILLION = 1_000_000
 SHELVES = 50
+FAVOURITES = 3
 VIEW = ITEM_BEHAVIOURS[EventType.VIEW].code
 SHARES = {EventType.VIEW: 0.90, EventType.CART: 0.06, EventType.PURCHASE: 0.04}
 """How often each behaviour happens in the made-up log."""
@@ -100,7 +101,8 @@ def made_up_log(
     events: int, seed: int = 1, *, people: int | None = None, goods: int | None = None
 ) -> Interactions:
     """
-    A shop with favourites: people have a taste, goods have a rank, purchases follow views.
+    A shop with favourites: people have a taste, goods have a rank, purchases follow views, and
+    each person comes back to a few things, to look at them and more often to buy them again.
 
     Where nothing else is said there are 50 events a person and 10 an item, as in the shops we know.
     """
@@ -118,6 +120,9 @@ def made_up_log(
     # What is bought is what the same person touched just before.
     bought = np.flatnonzero((code[1:] != VIEW) & (user[1:] == user[:-1])) + 1
     item[bought] = item[bought - 1]
+    again = np.flatnonzero(rng.random(events) < np.where(code == VIEW, 0.1, 0.6))
+    favourites = rng.integers(0, goods, (people, FAVOURITES))
+    item[again] = favourites[user[again], rng.integers(0, FAVOURITES, len(again))]
     return Interactions.of(
         user=user,
         item=item,

@@ -4,13 +4,10 @@ import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graph.domain.ids import ItemId
 from workers.intake.valkey import connect, ours
-
-if TYPE_CHECKING:
-    from redis.client import Pipeline
 
 EPOCH = "shopgraph:shop:epoch"
 VERSION = "shopgraph:shop:version"
@@ -38,6 +35,17 @@ if extra > 0 then
 end
 return version
 """
+
+STAMP_KEYS = (EPOCH, VERSION, VECTORS, PENDING)
+"""The first keys of a script that holds ``STAMP``."""
+
+STAMP = f"""
+local function stamp()
+  local said = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
+  return {{said[1], said[2], said[3], redis.call('ZRANGE', KEYS[4], 0, {MOST_PENDING})}}
+end
+"""
+"""A Lua function whose answer ``read_stamp`` takes: one question costs a client a third of six."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,7 @@ class CatalogueChanges:
     def __init__(self, redis_url: str) -> None:
         self._client = connect(redis_url)
         self._done = self._client.register_script(_DONE)
+        self._stamp = self._client.register_script(f"{STAMP} return stamp()")
 
     def begin(self, item_ids: Iterable[ItemId]) -> None:
         """These items are about to change in the graph."""
@@ -90,11 +99,11 @@ class CatalogueChanges:
 
     def stamp(self) -> Stamp:
         """How far the shop has come; begins an epoch where Valkey holds none."""
-        with ours(), self._client.pipeline(transaction=True) as pipe:
-            pipe.set(EPOCH, uuid.uuid4().hex, nx=True)
-            ask_stamp(pipe)
-            _, *answers = pipe.execute()
-        found = read_stamp(answers)
+        with ours():
+            found = read_stamp(self._stamp(keys=STAMP_KEYS))
+            if found is None:
+                self._client.set(EPOCH, uuid.uuid4().hex, nx=True)
+                found = read_stamp(self._stamp(keys=STAMP_KEYS))
         assert found is not None
         return found
 
@@ -122,15 +131,9 @@ class CatalogueChanges:
         return len(left)
 
 
-def ask_stamp(pipe: "Pipeline[bytes]") -> None:
-    """Add the two questions whose answers ``read_stamp`` takes."""
-    pipe.mget(EPOCH, VERSION, VECTORS)
-    pipe.zrange(PENDING, 0, MOST_PENDING)
-
-
-def read_stamp(answers: Sequence[Any]) -> Stamp | None:
-    """A stamp of the two answers; ``None`` while no epoch has begun."""
-    (epoch, version, vectors), pending = answers
+def read_stamp(answer: Sequence[Any]) -> Stamp | None:
+    """A stamp of what ``STAMP`` said; ``None`` while no epoch has begun."""
+    epoch, version, vectors, pending = answer
     if epoch is None:
         return None
     is_named = len(pending) <= MOST_PENDING

@@ -1,16 +1,17 @@
 """What a person did a moment ago: a copy of the graph in Valkey, quick to ask."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, overload
 
 import orjson
 
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import ItemId, UserId
 from graph.events import PastEvent
-from workers.intake.changes import Stamp, ask_stamp, read_stamp
+from workers.intake.changes import STAMP, STAMP_KEYS, Stamp, read_stamp
 from workers.intake.consent import denied_key
 from workers.intake.valkey import connect, ours
 
@@ -32,6 +33,11 @@ for user, pairs in pairs(cjson.decode(ARGV[1])) do
   end
 end
 """
+_LOOK = f"""
+{STAMP}
+local held, state = redis.call('ZREVRANGE', KEYS[5], 0, -1), redis.call('GET', KEYS[6])
+return {{held, state, redis.call('SISMEMBER', KEYS[7], ARGV[1]), stamp()}}
+"""
 _FILL = """
 if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
@@ -40,6 +46,30 @@ redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
 """A list read from the graph counts only if nothing happened since the state was asked."""
+
+
+class Held(Sequence[PastEvent]):
+    """Events as Valkey holds them, read only if somebody looks: a kept answer needs none."""
+
+    def __init__(self, members: Sequence[bytes]) -> None:
+        self._members = [member for member in members if member != _NOTHING]
+
+    @cached_property
+    def _events(self) -> list[PastEvent]:
+        return [_past(member) for member in self._members]
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @overload
+    def __getitem__(self, at: int) -> PastEvent: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[PastEvent]: ...
+    def __getitem__(self, at: int | slice) -> PastEvent | list[PastEvent]:
+        return self._events[at]
+
+    def __iter__(self) -> Iterator[PastEvent]:
+        return iter(self._events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +84,7 @@ class Recent:
         stamp: how far the shop has come, asked together with the rest.
     """
 
-    events: list[PastEvent] | None
+    events: Sequence[PastEvent] | None
     state: int
     is_denied: bool = False
     stamp: Stamp | None = None
@@ -72,6 +102,7 @@ class OnlineState:
         self._client = connect(redis_url)
         self._remember = self._client.register_script(_REMEMBER)
         self._fill = self._client.register_script(_FILL)
+        self._look = self._client.register_script(_LOOK)
 
     def remember(
         self,
@@ -104,14 +135,10 @@ class OnlineState:
 
     def recent(self, user_id: UserId) -> Recent:
         """The last events of a person; raises ``StreamUnavailable``."""
-        with ours(), self._client.pipeline(transaction=True) as pipe:
-            pipe.zrevrange(_list_key(user_id), 0, -1)
-            pipe.get(_state_key(user_id))
-            pipe.sismember(_DENIED, user_id)
-            ask_stamp(pipe)
-            members, state, is_denied, *shop = pipe.execute()
-        held = [_past(member) for member in members if member != _NOTHING]
-        events = held if members else None
+        keys = (*STAMP_KEYS, _list_key(user_id), _state_key(user_id), _DENIED)
+        with ours():
+            members, state, is_denied, shop = self._look(keys=keys, args=[user_id])
+        events = Held(members) if members else None
         return Recent(events, int(state or 0), bool(is_denied), read_stamp(shop))
 
     def fill(self, user_id: UserId, events: Sequence[PastEvent], state: int) -> bool:

@@ -1,0 +1,97 @@
+"""A short way to lists that are kept: the same answer as Flask's, for a third of the work."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import Flask, g
+from pydantic import BaseModel
+
+from backend import popular, recommendations, similar, tracing
+from backend.answers import to_json
+from backend.auth import HEADER, Keys, Scope
+from backend.errors import WebError
+from backend.lists import Question, held
+from backend.metrics import metrics
+from backend.parsing import QueryOf
+from backend.questions import RecommendationsAsked
+
+T = TypeVar("T", bound=BaseModel)
+
+_KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Way(Generic[T]):
+    """How the query of a route becomes a question."""
+
+    query: QueryOf[T]
+    question: Callable[[T], Question | None]
+
+    def held(self, text: str) -> dict[str, Any] | None:
+        """The answer to a query, if one is held; ``None`` also for a query with a fault."""
+        if not text.isascii():
+            return None
+        try:
+            given = parse_qs(text, keep_blank_values=True, errors="strict")
+            question = self.question(self.query.read(given.items()))
+        except (ValueError, WebError):
+            return None
+        return None if question is None else held(question)
+
+
+def _first_page(asked: RecommendationsAsked) -> Question | None:
+    return recommendations.question(asked) if asked.next is None else None
+
+
+WAYS: Mapping[str, Way[Any]] = {
+    "/v1/recommendations": Way(QueryOf(RecommendationsAsked), _first_page),
+    "/v1/similar-items": Way(QueryOf(similar.SimilarAsked), similar.question),
+    "/v1/popular-items": Way(QueryOf(popular.PopularAsked), popular.question),
+}
+
+
+class Express:
+    """
+    Stands before Flask, which a request passes only if a kept list answers it.
+
+    Whatever is not quite ordinary (another method, a page's origin, a key that may not, a query
+    with a fault, nothing kept) goes to Flask untouched, so there is one place for each rule.
+    """
+
+    def __init__(self, app: Flask, keys: Keys) -> None:
+        self._app = app
+        self._keys = keys
+        self._whole: WSGIApplication = app.wsgi_app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        way = WAYS.get(environ.get("PATH_INFO", ""))
+        if way is None or environ["REQUEST_METHOD"] != "GET" or not self._may(environ):
+            return self._whole(environ, start_response)
+        began = time.perf_counter()
+        with self._app.app_context():
+            request_id = tracing.begin(environ.get("HTTP_X_REQUEST_ID"))
+            told = way.held(environ.get("QUERY_STRING", ""))
+            if told is not None:
+                seconds = time.perf_counter() - began
+                metrics().answered("GET", environ["PATH_INFO"], 200, seconds, g.level)
+        if told is None:
+            return self._whole(environ, start_response)
+        body = to_json(told)
+        start_response("200 OK", [*_headers(body, request_id)])
+        return [body]
+
+    def _may(self, environ: WSGIEnvironment) -> bool:
+        key = self._keys.find(environ.get(_KEY, ""))
+        return key is not None and key.scope >= Scope.SERVER and "HTTP_ORIGIN" not in environ
+
+
+def _headers(body: bytes, request_id: str) -> Iterable[tuple[str, str]]:
+    yield "Content-Type", "application/json"
+    yield "Content-Length", str(len(body))
+    yield "X-Request-ID", request_id
+    yield from tracing.ALWAYS.items()
