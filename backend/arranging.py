@@ -20,11 +20,9 @@ def arrange(ranked: Scored, rows: Rows, wish: Wish) -> Scored:
     What is scored too low goes first, then boosts move items, then what there is too much of is
     left out, and pins have the last word.
     """
-    kept = [
-        (item_id, score)
-        for item_id, score in ranked
-        if wish.min_score is None or (score is not None and score >= wish.min_score)
-    ]
+    least, kept = wish.min_score, ranked
+    if least is not None:
+        kept = [one for one in ranked if one[1] is not None and one[1] >= least]
     if wish.boosts:
         kept = _boosted(kept, rows, wish.boosts)
     if wish.most_per_category is not None or wish.most_per_brand is not None:

@@ -194,16 +194,18 @@ def _session(shopper: Shopper, loaded: Loaded) -> object:
 
 def _usable(scored: Ranked, wish: Wish) -> Scored:
     """Each item once, with a finite score; then what is wanted without one."""
-    wanted, barred = set(wish.candidates), set(wish.exclude)
-    usable: Scored = []
+    wanted, barred, first = set(wish.candidates), wish.exclude, dict[str, float]()
     for item_id, score in scored:
         if not math.isfinite(score):
             metrics().dropped_items.inc()
         elif item_id not in barred and (not wanted or item_id in wanted):
-            barred.add(item_id)
-            usable.append((ItemId(item_id), float(score)))
-    unscored = dict.fromkeys([*wish.candidates, *(pin.item_id for pin in wish.pins)])
-    return usable + [(item_id, None) for item_id in unscored if item_id not in barred]
+            first.setdefault(item_id, score)
+    usable: Scored = [(ItemId(item_id), score) for item_id, score in first.items()]
+    for item_id in (*wish.candidates, *(pin.item_id for pin in wish.pins)):
+        if item_id not in barred and item_id not in first:
+            first[item_id] = math.nan
+            usable.append((item_id, None))
+    return usable
 
 
 def _shown(candidates: Scored, wish: Wish, level: Level) -> Served:
@@ -214,15 +216,15 @@ def _shown(candidates: Scored, wish: Wish, level: Level) -> Served:
     except GraphUnavailable:
         seen = shelf.from_memory(wanted, limit=len(wanted), only=wish.only)
         is_degraded = True
-    allowed = set(seen.allowed)
-    pins = tuple(pin for pin in wish.pins if pin.item_id in allowed)
-    sent = {*wish.candidates}
+    allowed, sent = set(seen.allowed), set(wish.candidates)
+    if wish.pins:
+        wish = wish.having(pins=tuple(pin for pin in wish.pins if pin.item_id in allowed))
     ranked = [
         (item_id, score)
         for item_id, score in candidates
         if item_id in allowed and (score is not None or item_id in sent)
     ]
-    items = arrange(ranked, seen.rows, replace(wish, pins=pins))[:DEPTH]
+    items = arrange(ranked, seen.rows, wish)[:DEPTH]
     return Served(level=level if items else Level.NONE, items=items, is_degraded=is_degraded)
 
 

@@ -149,13 +149,15 @@ class Shelf:
         """
         if not item_ids:
             return Seen([], {})
+        memory, now = self._memory, self._now_ms()
         rows = self._words(item_ids, stamp or self.stamp())
-        now, is_open = self._now_ms(), only.is_open
-        allowed = [
-            item_id
-            for item_id in item_ids
-            if (row := rows.get(item_id, ABSENT)).is_shown(now) and (is_open or only.fits(row))
-        ]
+        if rows is memory.rows:
+            hidden = memory.hidden(now)
+            allowed = [item_id for item_id in item_ids if item_id not in hidden]
+        else:
+            allowed = [one for one in item_ids if rows.get(one, ABSENT).is_shown(now)]
+        if not only.is_open:
+            allowed = [one for one in allowed if only.fits(rows.get(one, ABSENT))]
         return Seen(allowed[:limit], rows)
 
     def from_memory(self, item_ids: Sequence[ItemId], *, limit: int, only: Filter = OPEN) -> Seen:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from neo4j import ManagedTransaction
 
@@ -60,8 +61,7 @@ def similar_items(tx: ManagedTransaction, item_id: ItemId, *, limit: int) -> lis
     return [Recommendation(ItemId(row["item_id"]), row["score"]) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What a person did last with an item, and how much it says."""
 
     item_id: str

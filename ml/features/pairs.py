@@ -1,5 +1,6 @@
 """The eight features of (person, item) pairs: one implementation for training and for serving."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,10 +63,16 @@ class PairFeatures:
         self._events = np.bincount(window.user, minlength=window.n_users)
         recent = self._age_days <= MONTH_MS / DAY_MS
         self._activity = np.bincount(window.user[recent], minlength=window.n_users)
-        self._cart_to_buy = self._carts(pair)
+        self._carts, self._carts_bought = self._count_carts(pair)
         self._mean_price = self._prices()
         self._sum_pairs(pair)
         self._sum_categories()
+
+    def by(self, counters: ItemCounters) -> "PairFeatures":
+        """The same people by other counters of the items; nothing is summed up again."""
+        other = copy(self)
+        other._counters = counters
+        return other
 
     def of(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.float32]:
         """
@@ -82,7 +89,7 @@ class PairFeatures:
         spot = _find(self._cells, self._cell(user, item))
         days = np.where(np.isnan(own_days), self._cell_days[spot], own_days)
         out[:, 0] = np.log1p(self._activity)[user]
-        out[:, 1] = self._cart_to_buy[user]
+        out[:, 1] = self._cart_to_buy()[user]
         out[:, 2] = self._cell_events[spot] / np.maximum(self._events, 1)[user]
         out[:, 3] = np.log1p(np.minimum(np.nan_to_num(days, nan=np.inf), self._window.days))
         out[:, 4] = np.sign(decayed) * np.log1p(np.abs(decayed))
@@ -103,7 +110,7 @@ class PairFeatures:
         window, counters = self._window, self._counters
         out = np.zeros((window.n_items, len(FEATURES)), np.float32)
         out[:, 0] = np.log1p(self._activity)[0]
-        out[:, 1] = self._cart_to_buy[0]
+        out[:, 1] = self._cart_to_buy()[0]
         out[:, 5] = counters.conversion
         out[:, 6] = self._price_ratio(np.zeros(1, np.int64), np.arange(window.n_items))
         out[:, 7] = counters.slope
@@ -156,14 +163,16 @@ class PairFeatures:
         category = self._window.category[item].astype(np.int64)
         return np.where(category >= 0, user.astype(np.int64) * CATEGORIES + category, -1)
 
-    def _carts(self, pair: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _count_carts(self, pair: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """(U,) twice: pairs that were put into a cart, and those of them that were bought."""
         n = self._window.n_users
         carted, bought = carted_then_bought(pair, self._window.code)
         owner = carted // max(self._window.n_items, 1)
-        carts = np.bincount(owner, minlength=n)
-        buys = np.bincount(owner[bought], minlength=n)
+        return np.bincount(owner, minlength=n), np.bincount(owner[bought], minlength=n)
+
+    def _cart_to_buy(self) -> NDArray[np.float64]:
         smooth = SMOOTHING * self._counters.cart_to_buy
-        return (buys + smooth) / (carts + SMOOTHING)
+        return (self._carts_bought + smooth) / (self._carts + SMOOTHING)
 
     def _prices(self) -> NDArray[np.float64]:
         """(U,) mean price of what the person looked at; NaN where no price was seen."""

@@ -90,6 +90,20 @@ COUNTERS: tuple[str, ...] = (
 )
 """All columns: counts and days as log(1 + x), NaN where something never happened."""
 
+_PAIR_TIMES = (
+    *((LOOK, days) for days in (1, 3, 7, 14, 30, None)),
+    *((FAVOURITE, days) for days in (7, None)),
+    *((CART, days) for days in (3, 14, None)),
+    *((BUY, days) for days in (7, 30, None)),
+    (BACK, None),
+)
+_CATEGORY_TIMES = (*((LOOK, days) for days in (7, None)), *((BUY, days) for days in (30, None)))
+_PERSON_TIMES = (
+    *((LOOK, days) for days in (1, 7, None)),
+    (CART, 7),
+    *((BUY, days) for days in (7, 30, None)),
+)
+
 
 def counter_table(
     data: Interactions,
@@ -126,7 +140,13 @@ def counter_table(
 
 
 def pair_columns(
-    window: Window, side: ItemSide, user: Rows, item: Rows, *, moment: int | None = None
+    window: Window,
+    side: ItemSide,
+    user: Rows,
+    item: Rows,
+    *,
+    moment: int | None = None,
+    features: PairFeatures | None = None,
 ) -> NDArray[np.float32]:
     """
     The counters of any pairs.
@@ -135,6 +155,7 @@ def pair_columns(
         window: the events of all people that are asked about, oldest first, inside the window.
         side: the items; in serving a little older than the events.
         moment: "now" in milliseconds UTC; without it the cutoff of ``side``.
+        features: of the same window and moment, where somebody has summed it up already.
 
     Shapes:
         user, item: (P,) int, positions in the window's people and in the items of ``side``
@@ -143,8 +164,10 @@ def pair_columns(
     moment = side.cutoff if moment is None else moment
     people = _People.of(window, side, moment)
     pair, category, person = people.pairs(user, item), people.categories(user, item), people.each()
+    if features is None:
+        features = PairFeatures(window, side.counters, moment)
     parts = [
-        PairFeatures(window, side.counters, moment).of(user, item),
+        features.by(side.counters).of(user, item),
         pair,
         category,
         person[user],
@@ -193,19 +216,15 @@ class _People:
         elapsed = pair.newest[:, -1]
         gap = (pair.oldest - elapsed) / np.where(pair.days > 1, pair.days - 1, np.nan)
         columns = [
-            *(np.log1p(pair.count(LOOK, days)) for days in (1, 3, 7, 14, 30, None)),
-            *(np.log1p(pair.count(FAVOURITE, days)) for days in (7, None)),
-            *(np.log1p(pair.count(CART, days)) for days in (3, 14, None)),
-            *(np.log1p(pair.count(BUY, days)) for days in (7, 30, None)),
-            np.log1p(pair.count(BACK)),
-            np.log1p(pair.days),
-            np.log1p(pair.buy_days),
-            np.log1p(pair.oldest),
-            *(np.log1p(pair.newest[:, kind]) for kind in (LOOK, FAVOURITE, CART, BUY)),
-            np.log1p(elapsed / np.maximum(gap, 1.0)),
-            np.log1p(pair.newest[:, BUY] / np.maximum(pair.buy_gap, 1.0)),
+            *pair.times(_PAIR_TIMES),
+            pair.days,
+            pair.buy_days,
+            pair.oldest,
+            *(pair.newest[:, kind] for kind in (LOOK, FAVOURITE, CART, BUY)),
+            elapsed / np.maximum(gap, 1.0),
+            pair.newest[:, BUY] / np.maximum(pair.buy_gap, 1.0),
         ]
-        own = np.stack(columns, axis=1)[spot]
+        own = np.log1p(np.stack(columns, axis=1))[spot]
         shares = [
             pair.total(days)[spot]
             / np.where(self.person.total(days) > 0, self.person.total(days), np.nan)[user]
@@ -225,14 +244,9 @@ class _People:
         keys = _cell(self.window.user[inside], category[self.window.item[inside]])
         known, row = np.unique(keys, return_inverse=True)
         tally = Tally.of(row, len(known), self.ages.take(inside))
-        columns = [
-            *(np.log1p(tally.count(LOOK, days)) for days in (7, None)),
-            *(np.log1p(tally.count(BUY, days)) for days in (30, None)),
-            np.log1p(tally.newest[:, -1]),
-            np.log1p(tally.newest[:, BUY]),
-        ]
+        columns = [*tally.times(_CATEGORY_TIMES), tally.newest[:, -1], tally.newest[:, BUY]]
         spot = find(known, _cell(user, category[item]))
-        found = np.stack(columns, axis=1)[spot]
+        found = np.log1p(np.stack(columns, axis=1))[spot]
         found[category[item] < 0] = np.nan
         return found
 
@@ -243,17 +257,18 @@ class _People:
         items = np.bincount(owner, minlength=n + 1)
         bought = np.bincount(owner, buys > 0, n + 1)
         columns = [
-            *(np.log1p(person.count(LOOK, days)) for days in (1, 7, None)),
-            np.log1p(person.count(CART, 7)),
-            *(np.log1p(person.count(BUY, days)) for days in (7, 30, None)),
-            np.log1p(person.days),
-            np.log1p(items),
-            np.log1p(person.newest[:, -1]),
-            np.log1p(person.newest[:, BUY]),
+            *person.times(_PERSON_TIMES),
+            person.days,
+            items,
+            person.newest[:, -1],
+            person.newest[:, BUY],
+        ]
+        rates = [
             smoothed(bought, items, self.side.conversion),
             smoothed(np.bincount(owner, buys > 1, n + 1), bought, self.side.repeat),
         ]
-        return np.stack(columns, axis=1)
+        logs = np.log1p(np.stack(columns, axis=1))
+        return np.concatenate([logs, np.stack(rates, axis=1)], axis=1)
 
 
 def _cell(user: Rows, category: Rows) -> NDArray[np.int64]:

@@ -1,5 +1,6 @@
 """Sums over events by any grouping: how often, how lately, on how many days."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,6 +99,10 @@ class Tally:
         """(n + 1,) events of a kind in one of ``SPANS``, or in the whole window."""
         found: Rows = self.counts[:, kind, -1 if days is None else SPANS.index(days)]
         return found
+
+    def times(self, wanted: Iterable[tuple[int, int | None]]) -> list[Rows]:
+        """``count`` of each kind and span, one after the other."""
+        return [self.count(kind, days) for kind, days in wanted]
 
     def total(self, days: int | None = None) -> Rows:
         """(n + 1,) events of any kind."""

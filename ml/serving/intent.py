@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.calibration import Platt
 from ml.errors import ModelBroken
-from ml.features.pairs import Window
+from ml.features.pairs import PairFeatures, Window
 from ml.intent.counters import COUNTERS, pair_columns
 from ml.intent.item_side import ItemSide
 from ml.intent.stack import Stack
@@ -65,9 +65,14 @@ class IntentScorer:
         line = Platt(champion["slope"], champion["intercept"])
         return cls(model, side, line, item_ids, row)
 
-    def probability(self, window: Window, rows: NDArray[Any], now_ms: int) -> NDArray[np.float64]:
+    def probability(
+        self, window: Window, rows: NDArray[Any], now_ms: int, features: PairFeatures
+    ) -> NDArray[np.float64]:
         """
         Chances of the items at ``rows`` for the one person whose events ``window`` holds.
+
+        Args:
+            features: of that window at that moment.
 
         Shapes:
             rows: (P,) positions in the catalogue; returns (P,)
@@ -80,7 +85,7 @@ class IntentScorer:
             item=self.trained_row[item],
             label=np.zeros(len(rows), bool),
             weight=np.ones(len(rows), np.float32),
-            values=pair_columns(window, self.side, person, item, moment=now_ms),
+            values=pair_columns(window, self.side, person, item, moment=now_ms, features=features),
             names=COUNTERS,
         )
         return self.calibration.apply(self.model.logits(table))
