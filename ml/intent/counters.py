@@ -267,7 +267,7 @@ class _People:
             smoothed(bought, items, self.side.conversion),
             smoothed(np.bincount(owner, buys > 1, n + 1), bought, self.side.repeat),
         ]
-        logs = np.log1p(np.stack(columns, axis=1))
+        logs: Rows = np.log1p(np.stack(columns, axis=1))
         return np.concatenate([logs, np.stack(rates, axis=1)], axis=1)
 
 
