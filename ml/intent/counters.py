@@ -267,8 +267,10 @@ class _People:
             smoothed(bought, items, self.side.conversion),
             smoothed(np.bincount(owner, buys > 1, n + 1), bought, self.side.repeat),
         ]
-        logs: Rows = np.log1p(np.stack(columns, axis=1))
-        return np.concatenate([logs, np.stack(rates, axis=1)], axis=1)
+        each: Rows = np.concatenate(
+            [np.log1p(np.stack(columns, axis=1)), np.stack(rates, axis=1)], axis=1
+        )
+        return each
 
 
 def _cell(user: Rows, category: Rows) -> NDArray[np.int64]:
