@@ -246,7 +246,7 @@ class _People:
         tally = Tally.of(row, len(known), self.ages.take(inside))
         columns = [*tally.times(_CATEGORY_TIMES), tally.newest[:, -1], tally.newest[:, BUY]]
         spot = find(known, _cell(user, category[item]))
-        found = np.log1p(np.stack(columns, axis=1))[spot]
+        found: Rows = np.log1p(np.stack(columns, axis=1))[spot]
         found[category[item] < 0] = np.nan
         return found
 
