@@ -1,5 +1,7 @@
 """What processes tell each other of changed items, on a real Valkey."""
 
+import time
+
 import pytest
 import redis
 
@@ -108,7 +110,22 @@ def test_the_rest_of_a_list_is_kept_as_it_was_ranked(redis_url: str) -> None:
     )
     name = pages.keep(listed)
     assert pages.find(name) == listed
+    assert Pages(redis_url).find(name) == listed, "by another process"
     assert pages.keep(listed) != name
     assert pages.find("0" * 32) is None
     with redis.Redis.from_url(redis_url) as client:
         assert 0 < client.ttl(f"shopgraph:page:{name}") <= KEPT_S
+
+
+def test_a_list_that_cannot_be_kept_has_no_name_once_that_is_known() -> None:
+    """The first one is written behind the answer; after that every answer knows."""
+    pages = Pages("redis://127.0.0.1:1/0", rest_s=0.01)
+    listed = Listed(level="popular", model_version=None, items=[("a", 1.0)])
+    until = time.monotonic() + 10
+
+    def keep_on() -> None:
+        while time.monotonic() < until:
+            pages.keep(listed)
+
+    with pytest.raises(StreamUnavailable):
+        keep_on()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 import orjson
@@ -12,6 +13,12 @@ from workers.benchmarks.load import Load, Target, run_load
 SECONDS = 5.0
 CONNECTIONS = (1, 8, 32)
 
+AGAIN = 500
+"""People and items that are asked about "as before"."""
+
+BEFORE = 6 * AGAIN
+"""After so many, nearly every process has met each of them."""
+
 
 Ask = Callable[[Target, int], bytes]
 """Makes the bytes of the n-th request."""
@@ -19,35 +26,41 @@ Ask = Callable[[Target, int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A kind of request, how the n-th of it is asked, and the rate to hold at 8 connections."""
+    """
+    A kind of request, how the n-th of it is asked, and the rate to hold at 8 connections.
+
+    Attributes:
+        before: so many requests are asked before the clock starts.
+    """
 
     name: str
     request: Ask
     bar: float | None = None
+    before: int = 0
 
 
 def questions(people: Sequence[str], items: Sequence[str]) -> list[Question]:
     """
     What a storefront asks.
 
-    "As before" is asked again and again by the same people, of whom nothing has changed; "made
-    anew" leaves out another item each time, so no kept answer fits.
+    "As before" is asked again and again by the same few hundred people, of whom nothing has
+    changed, and was asked before the clock starts; "made anew" leaves out another item each time,
+    so no kept answer fits.
 
     Args:
         people: the shop's own ids of customers with a history.
         items: ids of items with events.
     """
     strangers = [f"stranger-{number}" for number in range(10_000)]
+    people_again, items_again = people[:AGAIN], items[:AGAIN]
     lists, near = "/v1/recommendations?limit=20", "/v1/similar-items?limit=20&item_id="
     return [
-        Question("personal, as before", _of(f"{lists}&user_id=", people), 3_000),
+        Question("personal, as before", _of(f"{lists}&user_id=", people_again), 3_000, BEFORE),
         Question("personal, made anew", _anew(f"{lists}&user_id=", people), 600),
         Question("unknown user", _of(f"{lists}&anonymous_id=", strangers), 3_000),
         Question("session told with the question", _session(items)),
         Question("a list of 100 ranked for a person", _ranked(people, items)),
-        Question(
-            "similar items, as before", _of("/v1/similar-items?limit=20&item_id=", items), 4e3
-        ),
+        Question("similar items, as before", _of(near, items_again), 4_000, BEFORE),
         Question("similar items, made anew", _anew(near, items)),
         Question("popular items", _of("/v1/popular-items?limit=", ["20"]), 4_000),
     ]
@@ -98,12 +111,12 @@ def answer_figures(
         report: told what is being measured.
     """
     for question in asked:
+        request = partial(question.request, target)
+        if question.before:
+            report(f"{question.name}, before the clock starts")
+            run_load(target, request, connections=8, seconds=60, most=question.before)
         for connections in CONNECTIONS:
             report(f"{question.name}, {connections} connections")
-
-            def request(number: int, question: Question = question) -> bytes:
-                return question.request(target, number)
-
             load = run_load(target, request, connections=connections, seconds=SECONDS)
             yield _figure(question, connections, load)
 

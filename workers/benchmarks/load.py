@@ -61,14 +61,16 @@ def run_load(
     connections: int,
     seconds: float,
     expected_status: int = 200,
+    most: int = 1 << 62,
 ) -> Load:
     """
     Ask for ``seconds`` over ``connections`` and take the times.
 
     Args:
         request: makes the bytes of the n-th request; called once a request.
+        most: end sooner, after so many requests.
     """
-    return asyncio.run(_run(target, request, connections, seconds, expected_status))
+    return asyncio.run(_run(target, request, connections, seconds, expected_status, most))
 
 
 def ask_once(target: Target, request: bytes) -> bytes:
@@ -91,8 +93,9 @@ async def _run(
     connections: int,
     seconds: float,
     expected_status: int,
+    most: int,
 ) -> Load:
-    counter = iter(range(1 << 62))
+    counter = iter(range(most))
     latencies: list[float] = []
     failures = 0
     expected = f"HTTP/1.1 {expected_status} ".encode()
@@ -101,8 +104,10 @@ async def _run(
     async def ask() -> None:
         nonlocal failures
         reader, writer = await asyncio.open_connection(target.host, target.port)
-        while (start := time.perf_counter()) < until:
-            writer.write(request(next(counter)))
+        while (start := time.perf_counter()) < until and (
+            number := next(counter, None)
+        ) is not None:
+            writer.write(request(number))
             status = await _answer(reader)
             latencies.append((time.perf_counter() - start) * 1e3)
             failures += not status.startswith(expected)

@@ -1,11 +1,15 @@
 """The rest of a list, kept for the pages that follow the first one."""
 
-import uuid
+import threading
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from secrets import token_hex
 
 import orjson
 
+from workers.intake.errors import StreamUnavailable
 from workers.intake.valkey import connect, ours
 
 KEPT_S = 1_800
@@ -28,26 +32,82 @@ class Listed:
 
 
 class Pages:
-    """Lists by a name that cannot be guessed, for half an hour; for every process."""
+    """
+    Lists by a name that cannot be guessed, for half an hour; for every process.
 
-    def __init__(self, redis_url: str) -> None:
+    A thread writes them, all of a moment at once: Valkey puts every write on disk before it
+    answers anybody, which takes longer than making a list.
+    """
+
+    def __init__(self, redis_url: str, *, rest_s: float = 0.05) -> None:
+        """
+        Nothing is kept yet.
+
+        Args:
+            rest_s: between two writings; so long another process may not find a list.
+        """
         self._client = connect(redis_url)
+        self._rest_s = rest_s
+        self._waiting: dict[str, bytes] = {}
+        self._writing: dict[str, bytes] = {}
+        self._is_away = False
+        self._lock, self._one_writes = threading.Lock(), threading.Lock()
+        self._wake = threading.Event()
+        self._writer: threading.Thread | None = None
 
     def keep(self, listed: Listed) -> str:
         """Keep a list and give its name; raises ``StreamUnavailable``."""
-        name = uuid.uuid4().hex
-        with ours():
-            self._client.set(_key(name), orjson.dumps(asdict(listed)), ex=KEPT_S)
+        name = token_hex(16)
+        with self._lock:
+            self._waiting[name] = orjson.dumps({one: getattr(listed, one) for one in _FIELDS})
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_on, name="pages", daemon=True)
+                self._writer.start()
+        if self._is_away:
+            self._write()
+        self._wake.set()
         return name
 
     def find(self, name: str) -> Listed | None:
         """The list, if it is still kept; raises ``StreamUnavailable``."""
-        with ours():
-            kept = self._client.get(_key(name))
+        kept = self._waiting.get(name) or self._writing.get(name) or self._stored(name)
+        if kept is None:
+            # Another process may be about to write it.
+            time.sleep(2 * self._rest_s)
+            kept = self._stored(name)
         if kept is None:
             return None
         told = orjson.loads(kept)
         return Listed(**{**told, "items": [(item_id, score) for item_id, score in told["items"]]})
+
+    def _stored(self, name: str) -> bytes | None:
+        with ours():
+            return self._client.get(_key(name))
+
+    def _write_on(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            with suppress(StreamUnavailable):
+                self._write()
+            time.sleep(self._rest_s)
+
+    def _write(self) -> None:
+        with self._one_writes:
+            with self._lock:
+                self._writing, self._waiting = self._waiting, {}
+            try:
+                with ours(), self._client.pipeline(transaction=False) as pipe:
+                    for name, text in self._writing.items():
+                        pipe.set(_key(name), text, ex=KEPT_S)
+                    pipe.execute()
+            except StreamUnavailable:
+                self._is_away = True
+                raise
+            self._is_away = False
+
+
+_FIELDS = tuple(field.name for field in fields(Listed))
 
 
 def _key(name: str) -> str:
