@@ -104,9 +104,9 @@ async def _run(
     async def ask() -> None:
         nonlocal failures
         reader, writer = await asyncio.open_connection(target.host, target.port)
-        while (start := time.perf_counter()) < until and (
-            number := next(counter, None)
-        ) is not None:
+        for number in counter:
+            if (start := time.perf_counter()) >= until:
+                break
             writer.write(request(number))
             status = await _answer(reader)
             latencies.append((time.perf_counter() - start) * 1e3)
