@@ -29,7 +29,7 @@ KINDS: dict[str, str] = {
 SKEWED_MS = 3_600_000
 """A clock that is off by more is wrong, not just badly set."""
 
-_SEEN = "CLICKED|VIEWED|CARTED"
+SEEN = "CLICKED|VIEWED|CARTED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ def counts_by_day(
     rows = tx.run(
         f"""
         MATCH ()-[r:{KINDS[kind]}]->()
-        WHERE {_IN_WINDOW} AND r.received_ts <> r.ts
+        WHERE {IN_WINDOW} AND r.received_ts <> r.ts
         RETURN r.source AS source, ($end_ms - 1 - r.received_ts) / $day_ms AS day,
                count(*) AS n, max(r.received_ts) AS last
         """,
@@ -134,7 +134,7 @@ def price_classes(tx: ManagedTransaction, kind: str, window: Window) -> list[tup
     rows = tx.run(
         f"""
         MATCH ()-[r:{KINDS[kind]}]->()
-        WHERE {_IN_WINDOW} AND r.price_minor > 0 AND r.received_ts <> r.ts
+        WHERE {IN_WINDOW} AND r.price_minor > 0 AND r.received_ts <> r.ts
           AND r.duplicate_of IS NULL AND r.outlier IS NULL
         RETURN r.source AS source, toInteger(floor(2 * log(r.price_minor) / log(2))) AS class,
                count(*) AS n
@@ -154,13 +154,13 @@ def funnel(tx: ManagedTransaction, window: Window) -> list[tuple[str, int, int]]
     rows = tx.run(
         f"""
         MATCH (me:User)-[r:PURCHASED]->(i:Item)
-        WHERE {_IN_WINDOW} AND r.duplicate_of IS NULL
+        WHERE {IN_WINDOW} AND r.duplicate_of IS NULL
           AND (r.flags IS NULL OR NOT 'bot' IN r.flags)
         CALL (me, r, i) {{
             {identities.SAME_PERSON}
             WITH r, i, person
             RETURN sum(COUNT {{
-                MATCH (person)-[s:{_SEEN}]->(i) WHERE s.ts <= r.ts }}) AS looks
+                MATCH (person)-[s:{SEEN}]->(i) WHERE s.ts <= r.ts }}) AS looks
         }}
         RETURN r.source AS source, count(*) AS bought, sum(CASE looks WHEN 0 THEN 1 ELSE 0 END) AS n
         """,
@@ -170,10 +170,10 @@ def funnel(tx: ManagedTransaction, window: Window) -> list[tuple[str, int, int]]
     return [(row["source"], row["bought"], row["n"]) for row in rows]
 
 
-_IN_WINDOW = """r.seq > $after_seq AND r.received_ts >= $begin_ms AND r.received_ts < $end_ms
+IN_WINDOW = """r.seq > $after_seq AND r.received_ts >= $begin_ms AND r.received_ts < $end_ms
           AND (r.flags IS NULL OR NOT $derived IN r.flags)"""
 
-_IS_ORPHAN = {
+IS_ORPHAN = {
     **dict.fromkeys(KINDS.values(), "false"),
     **{
         one.relationship: "$catalogue AND end.updated_at IS NULL"
@@ -190,8 +190,8 @@ def _tally_query(kind: str, fields: tuple[str, ...]) -> str:
     filled = "".join(f", count(r.{name}) AS filled_{name}" for name in fields)
     return f"""
         MATCH (u)-[r:{relationship}]->(end)
-        WHERE {_IN_WINDOW}
-        WITH r, coalesce(r.flags, []) AS flags, {_IS_ORPHAN[relationship]} AS orphan,
+        WHERE {IN_WINDOW}
+        WITH r, coalesce(r.flags, []) AS flags, {IS_ORPHAN[relationship]} AS orphan,
              r.outlier IS NOT NULL AS outlier, r.disagrees_on IS NOT NULL AS disagrees,
              r.received_ts <> r.ts OR coalesce('future_clamped' IN r.flags, false) AS live,
              abs(coalesce(r.device_ts, r.ts) - r.ts) AS off_ms
