@@ -22,6 +22,7 @@ from backend import (
     models,
     popular,
     promotions,
+    quality,
     recommendations,
     similar,
     tracing,
@@ -49,6 +50,7 @@ KEYED = (
     consent.bp,
     click_through.bp,
     dead_letters.bp,
+    quality.bp,
 )
 """Everything under /v1; each call says which scope it needs."""
 

@@ -27,6 +27,7 @@ from graph.errors import (
     SchemaMissing,
     UnknownCampaign,
     UnknownModel,
+    UnknownReport,
     UnknownRun,
 )
 from workers.errors import JobsUnavailable
@@ -118,6 +119,7 @@ TABLE: dict[type[Exception], Told] = {
     SchemaMissing: Told(503, "schema_missing", "the graph has not been migrated yet"),
     UnknownCampaign: Told(404, "unknown_campaign", "no campaign has that id"),
     UnknownModel: Told(404, "unknown_model", "no model has that version"),
+    UnknownReport: Told(404, "unknown_report", "no quality report has that id"),
     UnknownRun: Told(404, "unknown_run", "no training run has that id"),
 }
 """From an error of the floors below to an answer; what is not here is a fault of ours."""

@@ -5,8 +5,9 @@ With ``PROMETHEUS_MULTIPROC_DIR`` set, the processes of one API count in files o
 each of them shows the sums over all.
 """
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Response, current_app
@@ -113,9 +114,24 @@ class Metrics:
         self.stores_away = self._now(
             "shopgraph_store_away", "1 for a store that did not answer just now.", "store"
         )
+        self.quality = self._now(
+            "shopgraph_quality",
+            "A figure of the newest report.",
+            "check",
+            "source",
+            "type",
+            "detail",
+        )
+        self.quality_findings = self._now(
+            "shopgraph_quality_findings", "What the newest report found.", "level"
+        )
+        self.quality_age_seconds = self._now(
+            "shopgraph_quality_age_seconds", "Since the newest report on the data."
+        )
         self._counters: dict[Any, tuple[Counter, list[Histogram]]] = {}
         self._serving: str | None = None
         self._stage: str | None = None
+        self._measured: set[tuple[str, ...]] = set()
 
     def _now(self, name: str, what: str, *labels: str) -> Gauge:
         """A gauge that is set when the page is asked for."""
@@ -150,6 +166,20 @@ class Metrics:
             self.training_progress.labels(self._stage).set(0)
         self.training_progress.labels(stage).set(progress)
         self._stage = stage
+
+    def data_is(self, values: Mapping[tuple[str, ...], float]) -> None:
+        """
+        Show the figures of the newest report; one that it has no more becomes NaN.
+
+        Args:
+            values: by check, source, type and detail.
+        """
+        for place in self._measured - values.keys():
+            # Several processes share the gauges, so none can be taken away.
+            self.quality.labels(*place).set(math.nan)
+        for place, value in values.items():
+            self.quality.labels(*place).set(value)
+        self._measured |= values.keys()
 
     def page(self) -> bytes:
         """Everything counted, by all processes that count in one folder."""

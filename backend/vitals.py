@@ -1,10 +1,11 @@
-"""What operators watch, looked up when they ask: lag, letters, age, training."""
+"""What operators watch, looked up when they ask: lag, letters, age, training, data."""
 
 from collections.abc import Callable
 
 from backend.metrics import Metrics
 from backend.wiring import clock_ms, graph, models, parts
-from graph import training_runs
+from graph import quality_reports, training_runs
+from graph.domain.quality import Level
 from graph.errors import GraphError
 from workers.intake.errors import StreamUnavailable
 
@@ -26,6 +27,23 @@ def _look_at_stream(counted: Metrics) -> None:
 def _look_at_training(counted: Metrics) -> None:
     for run in graph().read(training_runs.latest, 1):
         counted.training_is_at(run.stage, run.progress)
+    _look_at_quality(counted)
+
+
+def _look_at_quality(counted: Metrics) -> None:
+    report = graph().read(quality_reports.latest)
+    if report is None:
+        return
+    told = {
+        (one.check, one.source, one.event_type, one.detail): one.value
+        for one in report.figures
+        if one.value is not None
+    }
+    counted.data_is(told)
+    for level in Level:
+        n = sum(found.level is level for found in report.findings)
+        counted.quality_findings.labels(level.value).set(n)
+    counted.quality_age_seconds.set(max(0, clock_ms() - report.as_of_ms) / 1_000)
 
 
 def _is_away(look_at: Callable[[], None]) -> bool:

@@ -2,12 +2,12 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from neo4j import ManagedTransaction
 
-from graph import counters, devices, edges, identities, items, refunds, users
+from graph import counters, devices, duplicates, edges, identities, items, refunds, users
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
 from graph.known_events import OrderLine, known, known_lines, telling
@@ -24,12 +24,14 @@ class Recorded:
         duplicates: events that it had already; nothing was changed.
         conflicts: events whose id is taken by other content; the first telling stays.
         last_seq: highest sequence number given so far.
+        told_again: stored purchases that another source told before; they do not count.
     """
 
     stored: frozenset[EventId]
     duplicates: tuple[EventId, ...]
     conflicts: tuple[EventId, ...]
     last_seq: int
+    told_again: frozenset[EventId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +46,17 @@ class PastEvent:
 
 @dataclass(slots=True)
 class _Batch:
-    """A batch on its way through ``record``: what is still to store, what was sorted out."""
+    """
+    A batch on its way through ``record``: what is still to store, what was sorted out.
 
-    new: list[Event]
-    duplicates: list[EventId]
-    conflicts: list[EventId]
+    Attributes:
+        told_twice: orders that more than one source tells of.
+    """
+
+    new: list[Event] = field(default_factory=list)
+    duplicates: list[EventId] = field(default_factory=list)
+    conflicts: list[EventId] = field(default_factory=list)
+    told_twice: set[str] = field(default_factory=set)
 
 
 def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
@@ -67,6 +75,7 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
     visitors = {one.visitor_id for one in batch.new if one.visitor_id is not None}
     if visitors:
         identities.derive(tx, visitors)
+    told_again = duplicates.mark_orders(tx, batch.told_twice) if batch.told_twice else set()
     last = _take_back(tx, batch.new, last)
     counters.take(tx, counters.EVENT_SEQ, last - before)
     return Recorded(
@@ -74,6 +83,7 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
         tuple(batch.duplicates),
         tuple(batch.conflicts),
         last,
+        frozenset(EventId(event_id) for event_id in told_again),
     )
 
 
@@ -92,7 +102,7 @@ def history(
         + """
         MATCH (person)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                          |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
-        WHERE r.ts >= $since_ms
+        WHERE r.ts >= $since_ms AND r.duplicate_of IS NULL
         WITH r, i ORDER BY r.ts DESC, r.seq DESC LIMIT $limit
         RETURN type(r) AS type, i.item_id AS item_id, r.ts AS ts, r.price_minor AS price_minor
         """,
@@ -111,7 +121,7 @@ _TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOUR
 
 def _sort_out(tx: ManagedTransaction, events: Sequence[Event]) -> _Batch:
     """Keep as new what neither the graph nor an earlier event of the batch has."""
-    batch = _Batch([], [], [])
+    batch = _Batch()
     told: dict[EventId, Event] = {}
     stored = known(tx, list({event.event_id for event in events}))
     lines = _known_lines(tx, events)
@@ -121,23 +131,32 @@ def _sort_out(tx: ManagedTransaction, events: Sequence[Event]) -> _Batch:
         if earlier is not None:
             is_same = earlier.agrees_with(telling(event))
             (batch.duplicates if is_same else batch.conflicts).append(event_id)
-        elif (line := _line(event)) is not None and line in lines:
+        elif (line := _line(event)) is not None and event.source in lines.get(line, ()):
             batch.duplicates.append(event_id)
         else:
             told[event_id] = event
             batch.new.append(event)
             if line is not None:
-                lines.add(line)
+                lines.setdefault(line, set()).add(event.source)
+    batch.told_twice = _told_twice(lines)
     return batch
 
 
-def _known_lines(tx: ManagedTransaction, events: Sequence[Event]) -> set[OrderLine]:
+def _told_twice(lines: Mapping[OrderLine, set[str]]) -> set[str]:
+    """The orders of which more than one source tells."""
+    sources: defaultdict[str, set[str]] = defaultdict(set)
+    for (order_id, _, _), told_by in lines.items():
+        sources[order_id] |= told_by
+    return {order_id for order_id, told_by in sources.items() if len(told_by) > 1}
+
+
+def _known_lines(tx: ManagedTransaction, events: Sequence[Event]) -> dict[OrderLine, set[str]]:
     orders = {
         event.order_id
         for event in events
         if event.type is EventType.PURCHASE and event.order_id is not None
     }
-    return known_lines(tx, orders) if orders else set()
+    return known_lines(tx, orders) if orders else {}
 
 
 def _line(event: Event) -> OrderLine | None:

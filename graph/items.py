@@ -143,7 +143,8 @@ def popular(
         """
         MATCH (u:User)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                          |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
-        WHERE r.ts >= $since_ms AND NOT coalesce('bot' IN r.flags, false)
+        WHERE r.ts >= $since_ms AND r.duplicate_of IS NULL
+          AND NOT coalesce('bot' IN r.flags, false)
           AND NOT coalesce(u.is_bot OR u.is_staff, false)
           AND (u.kind <> 'visitor' OR NOT EXISTS {
               MATCH (u)-[:SAME_AS]->(c:User) WHERE c.is_bot OR c.is_staff })

@@ -66,18 +66,18 @@ def known(tx: ManagedTransaction, event_ids: list[EventId]) -> dict[EventId, Tel
     }
 
 
-def known_lines(tx: ManagedTransaction, order_ids: Iterable[str]) -> set[OrderLine]:
-    """The lines that the graph has of these orders."""
+def known_lines(tx: ManagedTransaction, order_ids: Iterable[str]) -> dict[OrderLine, set[str]]:
+    """The lines that the graph has of these orders, each with the sources that told it."""
     rows = tx.run(
         """
         UNWIND $orders AS order_id
         MATCH ()-[p:PURCHASED {order_id: order_id}]->(i)
         USING INDEX SEEK p:PURCHASED(order_id)
-        RETURN order_id, i.item_id AS item_id, p.line AS line
+        RETURN order_id, i.item_id AS item_id, p.line AS line, collect(p.source) AS sources
         """,
         orders=sorted(order_ids),
     )
-    return {(row["order_id"], row["item_id"], row["line"]) for row in rows}
+    return {(row["order_id"], row["item_id"], row["line"]): set(row["sources"]) for row in rows}
 
 
 def _in_use(tx: ManagedTransaction) -> tuple[Edge, ...]:

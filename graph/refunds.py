@@ -141,6 +141,7 @@ def _bought(tx: ManagedTransaction, order_ids: Iterable[str]) -> list[Any]:
             UNWIND $orders AS order_id
             MATCH (buyer)-[p:PURCHASED {order_id: order_id}]->(i)
             USING INDEX SEEK p:PURCHASED(order_id)
+            WHERE p.duplicate_of IS NULL
             RETURN order_id, buyer.user_id AS user_id, i.item_id AS item_id,
                    p.event_id AS event_id, p.line AS line, p.quantity AS quantity,
                    p.amount_minor AS amount_minor, p.price_minor AS price_minor,

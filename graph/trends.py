@@ -30,7 +30,8 @@ def trending(
         """
         MATCH (u:User)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                          |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
-        WHERE r.ts >= $begin AND r.ts < $until AND NOT coalesce('bot' IN r.flags, false)
+        WHERE r.ts >= $begin AND r.ts < $until AND r.duplicate_of IS NULL
+          AND NOT coalesce('bot' IN r.flags, false)
           AND NOT coalesce(u.is_bot OR u.is_staff, false)
         WITH i, sum(CASE WHEN r.ts >= $since THEN $weights[type(r)] ELSE 0 END) AS recent,
              sum(CASE WHEN r.ts < $since THEN $weights[type(r)] ELSE 0 END) / $baseline AS before

@@ -19,7 +19,7 @@ from backend.serving import Columns, ModelUnusable, ServingModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
 from backend.wiring import Parts
-from graph import items, models, pulls, recommendations, training_runs
+from graph import items, models, pulls, quality_reports, recommendations, training_runs
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
@@ -442,6 +442,7 @@ def world(
             pulls.users: everybody,
             items.popular: [],
             training_runs.latest: [],
+            quality_reports.latest: None,
             people.look_up: Known(pointer=None, person=None, past=()),
             **(answers or {}),
         }

@@ -13,6 +13,7 @@ from workers.wiring import Parts, Worker
 
 # These bring torch with them: hundreds of megabytes that the other queues have no use for.
 _TRAINING_MODULES = ("workers.training", "workers.refresh")
+_OTHER_MODULES = ("workers.quality.job",)
 
 
 def create_worker(broker_url: str, *, parts: Parts) -> Worker:
@@ -54,6 +55,9 @@ def load_jobs(queues: set[str]) -> None:
         )
     if TRAINING_QUEUE in queues:
         for module in _TRAINING_MODULES:
+            importlib.import_module(module)
+    if DEFAULT_QUEUE in queues:
+        for module in _OTHER_MODULES:
             importlib.import_module(module)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from graph import pulls
+from graph import outliers, pulls
 from graph.client import Graph
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from ml.dataset import Catalogue, Interactions
@@ -62,6 +62,7 @@ class Pulled:
         fresh: how many edges were not in the kept arrays.
         user_at: (max idx + 1,) position of each person by the node's ``idx``; -1 where none, and
             for bots and staff.
+        set_aside: edges that nothing is learnt from, by what they are flagged for.
     """
 
     interactions: Interactions
@@ -69,6 +70,7 @@ class Pulled:
     fresh: int
     edges: "Edges"
     user_at: NDArray[np.int32]
+    set_aside: dict[str, int]
 
     def people_since(self, seq: int) -> list[str]:
         """Who has events after a sequence number."""
@@ -90,8 +92,10 @@ def pull(graph: Graph, cache: Path, *, report: Callable[[float], None], page: in
     if len(edges) != len(kept) or edges.upper != kept.upper:
         save(cache, edges)
     log.info("edges_pulled", kept=len(kept), fresh=len(edges) - len(kept), upper=edges.upper)
+    fresh = len(edges) - len(kept)
+    edges, set_aside = without_flagged(graph, edges)
     interactions, user_at = assemble(graph, edges, page=page)
-    return Pulled(interactions, edges.upper, len(edges) - len(kept), edges, user_at)
+    return Pulled(interactions, edges.upper, fresh, edges, user_at, set_aside)
 
 
 def extend(
@@ -108,6 +112,22 @@ def extend(
     report(1.0)
     joined = {name: np.concatenate([part[name] for part in parts]) for name in _DTYPES}
     return Edges(upper, joined)
+
+
+def without_flagged(graph: Graph, edges: Edges) -> tuple[Edges, dict[str, int]]:
+    """
+    The edges without purchases that are told again and prices that can hardly be true.
+
+    They are left out here and not when they are pulled: an edge may be flagged long after.
+
+    Returns:
+        What is left, and how many edges were left out, by what they are flagged for.
+    """
+    seq = edges.columns["seq"]
+    told_again, wrong_prices = (np.isin(seq, found) for found in graph.read(outliers.set_aside))
+    kept = ~(told_again | wrong_prices)
+    counted = {"told_again": int(told_again.sum()), "price_outliers": int(wrong_prices.sum())}
+    return Edges(edges.upper, {name: one[kept] for name, one in edges.columns.items()}), counted
 
 
 def assemble(

@@ -8,6 +8,8 @@ WorkersError
 ├── RunInterrupted      the graph went away in the middle of a run; it will be tried again
 ├── RunFailed           a training run ended without a new model; the old one stays
 ├── GateRefused         a model was trained, but it may not go live
+├── NoReport            nobody has measured the data yet
+├── NoRows              a check that is not known, or that no row by itself can fail
 ├── ModelUnusable       a model cannot answer any more, or never could
 ├── ApiUnavailable      the HTTP interface does not answer
 └── ApiRefused          the HTTP interface answered with an error
@@ -40,6 +42,14 @@ class RunFailed(WorkersError):
 
 class GateRefused(WorkersError):
     """A freshly trained model is not good enough to answer; ``figures`` says why."""
+
+
+class NoReport(WorkersError):
+    """There is no report on the quality of the data."""
+
+
+class NoRows(WorkersError):
+    """A check of which no rows can be told."""
 
 
 class ModelUnusable(WorkersError):

@@ -78,14 +78,22 @@ class Rings(Protocol):
 
 
 def timetable(
-    settings: ScheduleSettings, *, retrain: Callable[[], None], refresh: Callable[[], None]
+    settings: ScheduleSettings,
+    *,
+    retrain: Callable[[], None],
+    refresh: Callable[[], None],
+    measure: Callable[[], None],
 ) -> list[Bell]:
     """All periodic jobs."""
-    every = IntervalTrigger(seconds=settings.refresh_every_s, start_date=EPOCH, timezone=UTC)
     return [
         Bell("retrain", OncePerDay(settings.retrain_at, settings.zone), retrain),
-        Bell("refresh", every, refresh),
+        Bell("refresh", _every(settings.refresh_every_s), refresh),
+        Bell("quality", _every(settings.quality_every_s), measure),
     ]
+
+
+def _every(seconds: int) -> IntervalTrigger:
+    return IntervalTrigger(seconds=seconds, start_date=EPOCH, timezone=UTC)
 
 
 def is_overdue(bell: Bell, last: datetime | None, now: datetime) -> bool:

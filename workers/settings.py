@@ -96,6 +96,9 @@ class ScheduleSettings(BaseSettings):
     refresh_every_s: int = Field(
         default=300, ge=10, description="seconds between two refreshes of stored embeddings"
     )
+    quality_every_s: int = Field(
+        default=3_600, ge=60, description="seconds between two reports on the quality of the data"
+    )
     schedule_lease_ttl_s: float = Field(
         default=30.0, gt=1, description="a silent scheduler is replaced after this"
     )

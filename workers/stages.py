@@ -16,11 +16,13 @@ from ml import delivered, training
 from ml.config import PaperConfig, Progress
 from ml.delivery import TrainedModel
 from ml.memory import MIB, check_memory
+from workers.cleaning import clean
 from workers.columns import Pulled, pull
 from workers.errors import GateRefused
 from workers.free_memory import free_bytes
 from workers.leases import HeldLease, now_ms
 from workers.progress import Reporter
+from workers.quality.gate import refuse_blocked
 from workers.renewal import renew, source_of
 from workers.rules import configured, is_ablation, is_up_to_date, refusal
 from workers.writeback import Vectors, swap, write_back
@@ -68,11 +70,16 @@ def train_and_swap(
     """
     config = configured(run, place.weights)
     give_up_candidates(graph, held)
+    flagged = clean(graph)
     pulled = pull(graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS))
     reporter.at(
         "pull",
         _PULL_ENDS,
-        {"events": len(pulled.interactions), "fresh_events": pulled.fresh},
+        {
+            "events": len(pulled.interactions),
+            "fresh_events": pulled.fresh,
+            "cleaned": {"flagged": flagged, "left_out": pulled.set_aside},
+        },
         at_once=True,
     )
     live = graph.read(models.live)
@@ -85,6 +92,8 @@ def train_and_swap(
         note = "no new events since the live model; training was skipped"
         reporter.finish(live.version, {"note": note, "metrics": live.metrics})
         return
+    if source is None:
+        refuse_blocked(graph, reporter, share=_PULL_ENDS, now_ms=now_ms())
     _check_memory(pulled, config, place, reporter)
     seq, trained = _trained(pulled, run, config, place, reporter, source)
     model = _candidate(trained, run, seq, source, graph.read(models.idle_slot))

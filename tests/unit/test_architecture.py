@@ -11,6 +11,7 @@ from graph.settings import GraphSettings
 from workers.ingest.settings import IngestSettings
 from workers.intake.settings import IntakeSettings
 from workers.local.settings import LocalSettings, Ports
+from workers.quality.settings import QualitySettings
 from workers.settings import JobSettings, ScheduleSettings
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,7 @@ SETTINGS = (
     ScheduleSettings,
     LocalSettings,
     Ports,
+    QualitySettings,
 )
 
 

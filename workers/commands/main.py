@@ -84,6 +84,9 @@ COMMANDS: dict[str, Entry] = {
         needs_services=False,
     ),
     "models": Entry("workers.commands.models:models", "List the models, or make one answer."),
+    "quality": Entry(
+        "workers.commands.quality:quality", "Measure the data, and see what is wrong with it."
+    ),
     "scheduler": Entry(
         "workers.commands.scheduler:scheduler", "Ring the bell for the periodic jobs."
     ),

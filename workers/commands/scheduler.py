@@ -33,7 +33,7 @@ LEASE = "scheduler"
 
 @click.command()
 def scheduler() -> None:
-    """Ring the bell for nightly training and the refresh, until it is told to end."""
+    """Ring the bell for nightly training, refresh and quality reports, until it is told to end."""
     logs.configure()
     settings = WorkerSettings.read()
     stop = threading.Event()
@@ -58,7 +58,10 @@ def bells(graph: Graph, jobs: Jobs, settings: ScheduleSettings) -> list[Bell]:
     def refresh() -> None:
         jobs.refresh(expires_s=settings.refresh_every_s)
 
-    return timetable(settings, retrain=retrain, refresh=refresh)
+    def measure() -> None:
+        jobs.measure(expires_s=settings.quality_every_s)
+
+    return timetable(settings, retrain=retrain, refresh=refresh, measure=measure)
 
 
 def keep_ringing(

@@ -24,6 +24,7 @@ from workers.intake.deadletters import DeadLetters, Keeping
 from workers.intake.errors import StreamUnavailable
 from workers.intake.letters import of_event
 from workers.intake.online import OnlineState
+from workers.intake.tally import Tally
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +65,7 @@ class Consumer:
         self._online = OnlineState(redis_url)
         self._consent = ConsentCopy(redis_url)
         self._letters = DeadLetters(redis_url, keeping)
+        self._tally = Tally(redis_url)
         self._owner = f"{socket.gethostname()}:{os.getpid()}"
         self._renew_at = 0.0
 
@@ -148,6 +150,7 @@ class Consumer:
         """Tell of what is in the graph now, and then forget it; the next batch may be under way."""
         self._settle(batch, written)
         self._tell(batch, written)
+        self._count(batch, written)
         self._reader.acknowledge(batch)
         log.info(
             "events_recorded",
@@ -156,6 +159,15 @@ class Consumer:
             conflict=len(written.conflicts),
             refused=len(written.refused),
             duration_ms=int(1_000 * (time.perf_counter() - started)),
+        )
+
+    def _count(self, batch: Batch, written: Written) -> None:
+        """Note what became of the events; an entry that is read again may be counted twice."""
+        events = batch.events
+        self._tally.written(
+            (event for event in events if event.event_id in written.stored),
+            (event for event in events if event.event_id not in written.stored),
+            self._clock(),
         )
 
     def _tell(self, batch: Batch, written: Written) -> None:
@@ -170,7 +182,7 @@ class Consumer:
         if lifted:  # who denied anew since the graph was read must not be lifted by what it said
             self._consent.note(self._ask(users.denials, sorted(lifted)))
         self._online.remember(
-            (event for event in batch.events if event.event_id in written.stored),
+            (event for event in batch.events if event.event_id in written.counts),
             siblings=after.siblings,
             changed=after.changed | stale,
         )

@@ -30,12 +30,19 @@ class Written:
         duplicates: ids of events that the graph had already, or that came twice.
         conflicts: ids of events that the graph has with other content.
         refused: events that the graph cannot take at all, with the reason.
+        told_again: stored purchases that another source told before; they do not count.
     """
 
     stored: set[EventId] = field(default_factory=set)
     duplicates: set[EventId] = field(default_factory=set)
     conflicts: set[EventId] = field(default_factory=set)
     refused: list[tuple[Event, str]] = field(default_factory=list)
+    told_again: set[EventId] = field(default_factory=set)
+
+    @property
+    def counts(self) -> set[EventId]:
+        """What is new and counts: stored, and not told by another source before."""
+        return self.stored - self.told_again
 
 
 class Writer:
@@ -94,6 +101,7 @@ class Writer:
                 written.stored.update(recorded.stored)
                 written.duplicates.update(recorded.duplicates)
                 written.conflicts.update(recorded.conflicts)
+                written.told_again.update(recorded.told_again)
                 return
 
     def _write_halves(self, events: Sequence[Event], written: Written) -> None:

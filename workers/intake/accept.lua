@@ -1,12 +1,13 @@
 -- Takes one request: looks up what the door has to know, or else remembers and appends, in one
 -- atomic step, so that no crash remembers what it lost.
 --
--- KEYS  the stream, and the size of what waits on it
+-- KEYS  the stream, the size of what waits on it, and the counts of the hour
 -- ARGV  1 most bytes that may wait   2 seconds that ids are remembered   3 the encoded events
 --       4 'look', 'plain' (nothing but repeats is looked up) or 'again' (not even those)
 --       5 ids of the rows, 12 bytes each   6 marks of their content, 8 bytes each
 --       7 pseudonyms of their people, 24 bytes each   8 '1': the consent copy must be whole
 --       9 clocks, quotas and paces as JSON   10 new denials as JSON
+--       11 what is counted if it is stored, as JSON by field   12 seconds that counts are kept
 -- Says  'ok', 'full', 'seen' and JSON (nothing was stored), or the marks that are known by row.
 
 local CLOCK_WINDOW_MS = 3600000
@@ -156,6 +157,12 @@ for place = 1, #keys do
 end
 redis.call('XADD', KEYS[1], '*', 'events', ARGV[3])
 redis.call('INCRBY', KEYS[2], #ARGV[3])
+for field, amount in pairs(cjson.decode(ARGV[11])) do
+  -- Sources are whatever clients write: their number is bounded.
+  local is_room = redis.call('HLEN', KEYS[3]) < 5000 or redis.call('HEXISTS', KEYS[3], field) == 1
+  redis.call('HINCRBY', KEYS[3], is_room and field or 'other', amount)
+end
+redis.call('EXPIRE', KEYS[3], ARGV[12])
 if ARGV[10] ~= '' then
   for _, said in ipairs(cjson.decode(ARGV[10])) do
     redis.call('SADD', DENIED .. said[1], said[2])

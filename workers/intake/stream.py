@@ -7,13 +7,14 @@ from importlib.resources import files
 from typing import Any
 
 from graph.domain.events import Event
-from workers.intake.codec import encode
+from workers.intake.codec import decode, encode
 from workers.intake.deadletters import DEFAULT_KEEPING, DeadLetters, Keeping
 from workers.intake.errors import StreamFull
 from workers.intake.letters import NEVER_KEPT, of_row
 from workers.intake.look import Limits, facts_of, seen_in
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.rows import Checked, Kept, RowResult, Seen, Status
+from workers.intake.tally import KEPT_S, Tally, accepted, hour_key
 from workers.intake.valkey import connect, ours
 
 STREAM = "shopgraph:events"
@@ -67,6 +68,7 @@ class EventStream:
         self._accept = self._client.register_script(_ACCEPT)
         self._append = self._client.register_script(_APPEND)
         self._dead_letters = DeadLetters(redis_url, keeping)
+        self._tally = Tally(redis_url)
 
     def look(self, checked: Checked, limits: Limits) -> list[RowResult] | Seen:
         """
@@ -124,6 +126,15 @@ class EventStream:
         with ours():
             return int(self._client.xlen(STREAM))
 
+    def waiting(self, most: int = 2_000) -> list[Event] | None:
+        """The events that are not in the graph yet; ``None`` for more than ``most`` entries."""
+        with ours():
+            entries = self._client.xrange(STREAM, count=most + 1)
+        if len(entries) > most:
+            return None
+        payloads = [fields[PAYLOAD] for _, fields in entries if PAYLOAD in fields]
+        return [event for payload in payloads for event in decode(payload)]
+
     def backlog_bytes(self) -> int:
         """Size of what is not in the graph yet."""
         with ours():
@@ -149,6 +160,7 @@ class EventStream:
                 events = [e for k in fresh for e in checked.events[k.first : k.first + k.count]]
                 self._offer(checked, fresh, events, "again")
         self._put_aside(checked, results)
+        self._tally.refused(checked, results)
         return results
 
     def _offer(
@@ -169,9 +181,12 @@ class EventStream:
             b"".join(_recent_id(one.key) for one in kept),
             b"".join(one.fingerprint for one in kept),
             *facts_of(checked, limits),
+            accepted((checked.events[one.first], one.count) for one in kept),
+            KEPT_S,
         ]
+        keys = [STREAM, BACKLOG, hour_key(checked.received_ms)]
         with ours():
-            answer: Any = self._accept(keys=[STREAM, BACKLOG], args=args)
+            answer: Any = self._accept(keys=keys, args=args)
         _refuse_full(answer)
         if isinstance(answer, list):
             return answer

@@ -168,11 +168,21 @@ def test_the_timetable_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SHOPGRAPH_TIMEZONE", "Europe/Berlin")
     monkeypatch.setenv("SHOPGRAPH_RETRAIN_AT", "03:15")
     monkeypatch.setenv("SHOPGRAPH_REFRESH_EVERY_S", "600")
-    table = timetable(ScheduleSettings(), retrain=lambda: None, refresh=lambda: None)
+    asked: list[str] = []
+    table = timetable(
+        ScheduleSettings(),
+        retrain=lambda: asked.append("retrain"),
+        refresh=lambda: asked.append("refresh"),
+        measure=lambda: asked.append("quality"),
+    )
     now = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     due = {bell.name: bell.trigger.get_next_fire_time(None, now) for bell in table}
     assert due["retrain"] == datetime(2026, 7, 2, 1, 15, tzinfo=UTC)
     assert due["refresh"] == datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    assert due["quality"] == datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    for bell in table:
+        bell.ring()
+    assert asked == [bell.name for bell in table]
 
 
 def test_an_unknown_time_zone_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,74 @@
+"""
+Flags beside the facts: purchases that are told again, prices that can hardly be true.
+
+Nothing is changed or removed; what counts or learns leaves the flagged edges out. Each run looks at
+what came since the last one, and doing it again changes nothing.
+"""
+
+import numpy as np
+import structlog
+from neo4j import ManagedTransaction
+
+from graph import counters, duplicates, outliers, pulls
+from graph.client import Graph
+from ml import outliers as rules
+
+log = structlog.get_logger(__name__)
+
+BOOKMARK = "cleaned_seq"
+WITHIN_MS = 30 * 60_000
+"""Two sources may date a purchase so far apart: one at the order, one at its payment."""
+
+_PAGE = 200
+"""Items whose prices are read together."""
+
+
+def clean(graph: Graph, *, within_ms: int = WITHIN_MS) -> dict[str, int]:
+    """
+    Flag what came since the last time.
+
+    Args:
+        within_ms: how far two tellings of a purchase without a common order may be apart.
+
+    Returns:
+        How many edges stand flagged now, by what they are flagged for.
+    """
+    after, upper = graph.read(_bounds)
+    if upper > after:
+        found = graph.read(duplicates.find, after=after, upper=upper, within_ms=within_ms)
+        graph.write(duplicates.mark, found)
+        for relationship in outliers.PRICED:
+            _judge_prices(graph, relationship, after, upper)
+        graph.write(_done, upper)
+        log.info("events_cleaned", after=after, upper=upper, told_again=len(found))
+    told_again, wrong_prices = graph.read(outliers.set_aside)
+    return {"told_again": len(told_again), "price_outliers": len(wrong_prices)}
+
+
+def _judge_prices(graph: Graph, relationship: str, after: int, upper: int) -> None:
+    item_ids = graph.read(outliers.touched, relationship, after=after, upper=upper)
+    for start in range(0, len(item_ids), _PAGE):
+        page = graph.read(outliers.prices, relationship, item_ids[start : start + _PAGE])
+        changed = _changes(page)
+        if changed:
+            graph.write(outliers.mark, relationship, changed)
+
+
+def _changes(page: outliers.Prices) -> list[tuple[int, list[str]]]:
+    """The edges whose broken rules are others than those that are stored."""
+    names = [f"{item} {money}" for item, money in zip(page.item, page.currency, strict=True)]
+    _, group = np.unique(names, return_inverse=True)
+    found = rules.outliers(group, np.asarray(page.price_minor, np.float64))
+    broken = zip(page.seq, page.rules, zip(*found.values(), strict=True), strict=True)
+    now = ((seq, old, [n for n, is_ in zip(found, held, strict=True) if is_])
+           for seq, old, held in broken)  # fmt: skip
+    return [(seq, rules_now) for seq, old, rules_now in now if rules_now != old]
+
+
+def _bounds(tx: ManagedTransaction) -> tuple[int, int]:
+    return counters.current(tx, BOOKMARK), pulls.last_seq(tx)
+
+
+def _done(tx: ManagedTransaction, upper: int) -> None:
+    before = counters.current(tx, BOOKMARK)
+    counters.take(tx, BOOKMARK, max(0, upper - before))
