@@ -12,6 +12,7 @@ from backend import (
     coupon_targets,
     dead_letters,
     documentation,
+    erasures,
     errors,
     events,
     exploration,
@@ -46,6 +47,7 @@ KEYED = (
     training.bp,
     models.bp,
     consent.bp,
+    erasures.bp,
     click_through.bp,
     dead_letters.bp,
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from neo4j import ManagedTransaction
 
-from graph import counters, devices, edges, identities, items, refunds, users
+from graph import counters, devices, edges, identities, items, refunds, tombstones, users
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
 from graph.known_events import OrderLine, known, known_lines, telling
@@ -24,12 +24,14 @@ class Recorded:
         duplicates: events that it had already; nothing was changed.
         conflicts: events whose id is taken by other content; the first telling stays.
         last_seq: highest sequence number given so far.
+        erased: events of people who were erased; nothing is kept of them.
     """
 
     stored: frozenset[EventId]
     duplicates: tuple[EventId, ...]
     conflicts: tuple[EventId, ...]
     last_seq: int
+    erased: tuple[EventId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
         GraphRejected: an event holds a value of a kind that the graph does not take.
     """
     before = counters.take(tx, counters.EVENT_SEQ, 0)
-    batch = _sort_out(tx, plain(events))
+    allowed, erased = _without_erased(tx, plain(events))
+    batch = _sort_out(tx, allowed)
     last = _store(tx, batch.new, before)
     visitors = {one.visitor_id for one in batch.new if one.visitor_id is not None}
     if visitors:
@@ -74,6 +77,7 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
         tuple(batch.duplicates),
         tuple(batch.conflicts),
         last,
+        erased,
     )
 
 
@@ -107,6 +111,19 @@ def history(
 
 
 _TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOURS.items()}
+
+
+def _without_erased(
+    tx: ManagedTransaction, events: Sequence[Event]
+) -> tuple[Sequence[Event], tuple[EventId, ...]]:
+    people = {event.user_id for event in events}
+    people |= {event.visitor_id for event in events if event.visitor_id is not None}
+    gone = tombstones.among(tx, people)
+    if not gone:
+        return events, ()
+    barred = [event for event in events if event.user_id in gone or event.visitor_id in gone]
+    ids = {event.event_id for event in barred}
+    return [event for event in events if event.event_id not in ids], tuple(ids)
 
 
 def _sort_out(tx: ManagedTransaction, events: Sequence[Event]) -> _Batch:

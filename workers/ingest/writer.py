@@ -30,12 +30,14 @@ class Written:
         duplicates: ids of events that the graph had already, or that came twice.
         conflicts: ids of events that the graph has with other content.
         refused: events that the graph cannot take at all, with the reason.
+        erased: events of people who were erased; nothing is kept of them.
     """
 
     stored: set[EventId] = field(default_factory=set)
     duplicates: set[EventId] = field(default_factory=set)
     conflicts: set[EventId] = field(default_factory=set)
     refused: list[tuple[Event, str]] = field(default_factory=list)
+    erased: set[EventId] = field(default_factory=set)
 
 
 class Writer:
@@ -94,6 +96,7 @@ class Writer:
                 written.stored.update(recorded.stored)
                 written.duplicates.update(recorded.duplicates)
                 written.conflicts.update(recorded.conflicts)
+                written.erased.update(recorded.erased)
                 return
 
     def _write_halves(self, events: Sequence[Event], written: Written) -> None:

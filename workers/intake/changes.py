@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EPOCH = "shopgraph:shop:epoch"
 VERSION = "shopgraph:shop:version"
 VECTORS = "shopgraph:shop:vectors"
+ERASURES = "shopgraph:shop:erasures"
 CHANGED = "shopgraph:shop:changed"
 FORGOTTEN = "shopgraph:shop:forgotten"
 PENDING = "shopgraph:shop:pending"
@@ -51,12 +52,14 @@ class Stamp:
         vectors: rises whenever stored vectors were renewed.
         pending: items that are being changed right now, or whose change was cut short; ``None``:
             too many to name.
+        erasures: changes whenever somebody was erased, or came back.
     """
 
     epoch: str
     version: int
     vectors: int
     pending: frozenset[str] | None = frozenset()
+    erasures: int = 0
 
 
 class CatalogueChanges:
@@ -124,13 +127,13 @@ class CatalogueChanges:
 
 def ask_stamp(pipe: "Pipeline[bytes]") -> None:
     """Add the two questions whose answers ``read_stamp`` takes."""
-    pipe.mget(EPOCH, VERSION, VECTORS)
+    pipe.mget(EPOCH, VERSION, VECTORS, ERASURES)
     pipe.zrange(PENDING, 0, MOST_PENDING)
 
 
 def read_stamp(answers: Sequence[Any]) -> Stamp | None:
     """A stamp of the two answers; ``None`` while no epoch has begun."""
-    (epoch, version, vectors), pending = answers
+    (epoch, version, vectors, erasures), pending = answers
     if epoch is None:
         return None
     is_named = len(pending) <= MOST_PENDING
@@ -139,4 +142,5 @@ def read_stamp(answers: Sequence[Any]) -> Stamp | None:
         version=int(version or 0),
         vectors=int(vectors or 0),
         pending=frozenset(one.decode() for one in pending) if is_named else None,
+        erasures=int(erasures or 0),
     )

@@ -8,6 +8,7 @@ import orjson
 
 from workers.intake.valkey import connect, ours
 
+KEYS = "shopgraph:page:"
 KEPT_S = 1_800
 
 
@@ -51,4 +52,4 @@ class Pages:
 
 
 def _key(name: str) -> str:
-    return f"shopgraph:page:{name}"
+    return f"{KEYS}{name}"
