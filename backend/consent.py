@@ -2,17 +2,19 @@
 
 from typing import Self
 
-from flask import Response
+from flask import Response, g
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
 from pydantic import BaseModel, StrictBool, model_validator
 
 from backend.answers import iso, json_answer
 from backend.auth import Scope, requires
+from backend.errors import Erased
 from backend.parsing import parsed
 from backend.people import Who, pseudonym
-from backend.wiring import clock_ms, graph, parts
-from graph import users
+from backend.wiring import clock_ms, graph, parts, pseudonyms
+from graph import tombstones, users
+from graph.domain.ids import UserId
 from workers.intake.schema import ConsentState
 
 bp = APIBlueprint("consent", __name__, abp_tags=[Tag(name="People")], abp_security=[{"key": []}])
@@ -67,13 +69,34 @@ class ConsentStateOut(BaseModel):
 @requires(Scope.ADMIN)
 @parsed
 def put_consent(body: ConsentTold) -> Response:
-    """Store what a person allows; it counts from the next request on, in every process."""
-    person = pseudonym(user_id=body.user_id, anonymous_id=body.anonymous_id)
+    """Store what a person allows; it counts from the next request on, in every process.
+
+    Somebody who was erased is let in again, as somebody new, when they grant collection.
+    """
+    person = _welcome(body)
     graph().write(users.set_consent, person, body.purposes(), now_ms=clock_ms())
     parts().denials.note(graph().read(users.denials, [person]))
     return json_answer(
         {"user_id": body.user_id, "anonymous_id": body.anonymous_id, "stored": body.purposes()}
     )
+
+
+def _welcome(told: ConsentTold) -> UserId:
+    """
+    The person, let in again where they were erased and agree anew.
+
+    Raises:
+        Erased: they were erased, and say nothing that lets them in.
+    """
+    whose = {"user_id": told.user_id, "anonymous_id": told.anonymous_id}
+    person = pseudonym(**whose)
+    if not graph().read(tombstones.among, [person]):
+        return person
+    if told.collection != "granted":
+        raise Erased("the person was erased; only a grant of collection lets them in again")
+    parts().erasures.reopen(pseudonyms().first(**whose), person, by=g.key_name)
+    pseudonyms().know_returned(graph().read(tombstones.generations))
+    return pseudonym(**whose)
 
 
 @bp.get("/v1/consent", responses={200: ConsentStateOut})

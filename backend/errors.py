@@ -8,6 +8,7 @@ WebError
 ├── BodyTooLarge                  413: more bytes or rows than a request may have
 ├── Invalid                       422: well formed, but not what the call takes
 └── Conflict                      409: it cannot be done as things stand
+    └── Erased                    409: the person was erased, and has not agreed anew
 """
 
 import traceback
@@ -27,6 +28,7 @@ from graph.errors import (
     SchemaMissing,
     UnknownCampaign,
     UnknownModel,
+    UnknownReceipt,
     UnknownReport,
     UnknownRun,
 )
@@ -99,6 +101,12 @@ class Conflict(WebError):
     status, code = 409, "conflict"
 
 
+class Erased(Conflict):
+    """The call is about somebody who was erased."""
+
+    code = "erased"
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a client is told about an error of another floor."""
@@ -119,6 +127,7 @@ TABLE: dict[type[Exception], Told] = {
     SchemaMissing: Told(503, "schema_missing", "the graph has not been migrated yet"),
     UnknownCampaign: Told(404, "unknown_campaign", "no campaign has that id"),
     UnknownModel: Told(404, "unknown_model", "no model has that version"),
+    UnknownReceipt: Told(404, "unknown_receipt", "no erasure has that receipt"),
     UnknownReport: Told(404, "unknown_report", "no quality report has that id"),
     UnknownRun: Told(404, "unknown_run", "no training run has that id"),
 }

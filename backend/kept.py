@@ -42,6 +42,11 @@ class Kept(Generic[T]):
             self._held.move_to_end(key)
             return answer
 
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._held.clear()
+
     def put(self, key: Hashable, answer: T, *, until_ms: int) -> None:
         """Hold an answer; whoever was asked for longest ago makes room."""
         if key is None:

@@ -38,6 +38,7 @@ class LiveModel:
         *,
         interval_s: float = 2.0,
         on_swap: Callable[[str], None] = lambda version: None,
+        on_look: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._graph = graph
@@ -46,6 +47,7 @@ class LiveModel:
         self._acquaintances = acquaintances
         self._interval_s = interval_s
         self.on_swap = on_swap
+        self.on_look = on_look
         self._loaded: Loaded | None = None
         self._clock = clock
         self._refused: ModelVersion | None = None
@@ -124,6 +126,7 @@ class LiveModel:
         while not self._stopped:
             try:
                 self.refresh()
+                self.on_look()
                 if self._shelf.keep_in_step() or self._acquaintances.epoch != self._shelf.epoch:
                     self._acquaintances.learn(self._graph, self._shelf.epoch)
                 is_away = False

@@ -15,6 +15,7 @@ from backend.kept import Kept
 from backend.live import LiveModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
+from graph.domain.erasures import Receipt, ReceiptId
 from graph.domain.ids import UserId
 from graph.events import PastEvent
 from workers.intake.deadletters import DeadLetters
@@ -84,6 +85,22 @@ class KeptPages(Protocol):
         ...
 
 
+class Erasing(Protocol):
+    """Takes people out of every store."""
+
+    def erase(self, user_id: UserId, *, by: str) -> Receipt:
+        """Erase a person; raises ``GraphUnavailable`` or ``StreamUnavailable``."""
+        ...
+
+    def get(self, receipt_id: ReceiptId) -> Receipt:
+        """A receipt; raises ``UnknownReceipt``."""
+        ...
+
+    def reopen(self, first: UserId, current: UserId, *, by: str) -> int | None:
+        """Let somebody who was erased in again as somebody new."""
+        ...
+
+
 class TrainingJobs(Protocol):
     """The door to the workers."""
 
@@ -113,6 +130,7 @@ class Parts:
     online: RecentEvents
     jobs: TrainingJobs
     denials: Denials
+    erasures: Erasing
     letters: DeadLetters
     replay: Replay
     pseudonyms: Pseudonyms

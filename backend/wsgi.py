@@ -3,6 +3,7 @@
 import logging
 import sys
 from functools import cache, partial
+from typing import Any
 
 import structlog
 from flask import Flask
@@ -12,6 +13,7 @@ from backend.app import create_app
 from backend.auth import Keys
 from backend.breaker import Breaker
 from backend.counted import PopularCount
+from backend.forgetting import Forgetting
 from backend.kept import Kept
 from backend.live import LiveModel
 from backend.people import DAY_MS
@@ -36,6 +38,7 @@ from workers.intake.pages import Pages
 from workers.intake.replay import Replay
 from workers.intake.settings import IntakeSettings
 from workers.jobs import Jobs
+from workers.privacy.build import erasures_of
 
 log = structlog.get_logger(__name__)
 
@@ -75,11 +78,15 @@ def build(graph: Graph | None = None) -> Flask:
     port = Breaker(store)
     pseudonyms = intake.pseudonyms()
     consent = ConsentCopy(intake.redis_url)
-    load_denied = partial(port.read, users.denied)
+    load_denied = partial(port.read, users.barred)
     letters = DeadLetters(intake.redis_url, intake.keeping(), pseudonyms=pseudonyms)
-    shelf = Shelf(port, CatalogueChanges(intake.redis_url), now_ms=now_ms)
+    changes = CatalogueChanges(intake.redis_url)
+    shelf = Shelf(port, changes, now_ms=now_ms)
     acquaintances = Acquaintances()
-    live = LiveModel(port, loader(settings), shelf, acquaintances)
+    kept: Kept[Any] = Kept(now_ms=now_ms)
+    met: Kept[Any] = Kept(now_ms=now_ms, most=1_000)
+    forgetting = Forgetting(port, changes, pseudonyms, [kept, met])
+    live = LiveModel(port, loader(settings), shelf, acquaintances, on_look=forgetting.keep_in_step)
     parts = Parts(
         graph=port,
         intake=Intake(
@@ -88,8 +95,10 @@ def build(graph: Graph | None = None) -> Flask:
             consent=consent,
             load_denied=load_denied,
             quotas=intake.quotas(),
+            look_for_returned=forgetting.look_for_returned,
         ),
         denials=consent,
+        erasures=erasures_of(store, intake.redis_url, pseudonyms, settings.model_store),
         letters=letters,
         replay=Replay(intake.redis_url, pseudonyms, load_denied=load_denied),
         online=OnlineState(intake.redis_url),
@@ -98,8 +107,8 @@ def build(graph: Graph | None = None) -> Flask:
         models=live,
         shelf=shelf,
         acquaintances=acquaintances,
-        kept=Kept(now_ms=now_ms),
-        met=Kept(now_ms=now_ms, most=1_000),
+        kept=kept,
+        met=met,
         pages=Pages(intake.redis_url),
         counted=PopularCount(port, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
         keys=keys,

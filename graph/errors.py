@@ -9,6 +9,7 @@ GraphError
 ├── UnknownCampaign       no campaign has that id
 ├── UnknownModel          no model has that version
 ├── UnknownRun            no training run has that id
+├── UnknownReceipt        no erasure has that receipt
 ├── UnknownReport         no quality report has that id
 └── LeaseLost             somebody else holds the lease now; stop writing
 """
@@ -44,6 +45,10 @@ class UnknownModel(GraphError):
 
 class UnknownRun(GraphError):
     """No training run has that id."""
+
+
+class UnknownReceipt(GraphError):
+    """No erasure has that receipt."""
 
 
 class UnknownReport(GraphError):

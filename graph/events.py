@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 from neo4j import ManagedTransaction
 
-from graph import counters, devices, duplicates, edges, identities, items, refunds, users
+from graph import (
+    counters,
+    devices,
+    duplicates,
+    edges,
+    identities,
+    items,
+    refunds,
+    tombstones,
+    users,
+)
 from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
 from graph.known_events import OrderLine, known, known_lines, telling
@@ -24,6 +34,7 @@ class Recorded:
         duplicates: events that it had already; nothing was changed.
         conflicts: events whose id is taken by other content; the first telling stays.
         last_seq: highest sequence number given so far.
+        erased: events of people who were erased; nothing is kept of them.
         told_again: stored purchases that another source told before; they do not count.
     """
 
@@ -31,6 +42,7 @@ class Recorded:
     duplicates: tuple[EventId, ...]
     conflicts: tuple[EventId, ...]
     last_seq: int
+    erased: tuple[EventId, ...] = ()
     told_again: frozenset[EventId] = frozenset()
 
 
@@ -70,7 +82,8 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
         GraphRejected: an event holds a value of a kind that the graph does not take.
     """
     before = counters.take(tx, counters.EVENT_SEQ, 0)
-    batch = _sort_out(tx, plain(events))
+    allowed, erased = _without_erased(tx, plain(events))
+    batch = _sort_out(tx, allowed)
     last = _store(tx, batch.new, before)
     visitors = {one.visitor_id for one in batch.new if one.visitor_id is not None}
     if visitors:
@@ -83,7 +96,8 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
         tuple(batch.duplicates),
         tuple(batch.conflicts),
         last,
-        frozenset(EventId(event_id) for event_id in told_again),
+        told_again=frozenset(EventId(event_id) for event_id in told_again),
+        erased=erased,
     )
 
 
@@ -117,6 +131,19 @@ def history(
 
 
 _TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOURS.items()}
+
+
+def _without_erased(
+    tx: ManagedTransaction, events: Sequence[Event]
+) -> tuple[Sequence[Event], tuple[EventId, ...]]:
+    people = {event.user_id for event in events}
+    people |= {event.visitor_id for event in events if event.visitor_id is not None}
+    gone = tombstones.among(tx, people)
+    if not gone:
+        return events, ()
+    barred = [event for event in events if event.user_id in gone or event.visitor_id in gone]
+    ids = {event.event_id for event in barred}
+    return [event for event in events if event.event_id not in ids], tuple(ids)
 
 
 def _sort_out(tx: ManagedTransaction, events: Sequence[Event]) -> _Batch:

@@ -33,6 +33,7 @@ def create(tx: ManagedTransaction, model: Model) -> None:
             "reason": model.reason,
             "champion": model.champion,
             "vectors_seq": model.vectors_seq,
+            "erasures": model.erasures,
         },
     ).consume()
 
@@ -198,4 +199,5 @@ def _model(record: Record) -> Model:
         reason=stored.get("reason"),
         champion=stored.get("champion", "paper"),
         vectors_seq=stored.get("vectors_seq"),
+        erasures=stored.get("erasures") or 0,
     )

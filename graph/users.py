@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 from neo4j import ManagedTransaction
 
-from graph import counters
+from graph import counters, tombstones
 from graph.domain.ids import UserId
 from graph.domain.models import Slot
 
 PURPOSES = ("collection", "personalisation", "marketing")
+ERASED = "erased"
+"""Stands beside the purposes: of whom nothing at all may be stored."""
+
 STATES = ("granted", "unknown", "denied")
 """What can be said of a purpose; of two that were said at one time the later one here counts."""
 
@@ -149,6 +152,11 @@ def denied(tx: ManagedTransaction) -> dict[str, list[UserId]]:
     }
 
 
+def barred(tx: ManagedTransaction) -> dict[str, list[UserId]]:
+    """Everybody who denied something, by purpose; under ``erased``, everybody who was erased."""
+    return {**denied(tx), ERASED: tombstones.every(tx)}
+
+
 def denials(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, frozenset[str]]:
     """What is denied for each of these, also by the customer they are; and for their visitors."""
     rows = tx.run(
@@ -234,10 +242,16 @@ def set_consent(
 
 
 def meet(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
-    """Make sure that these people have a node each, and note what is new about them."""
+    """
+    Make sure that these people have a node each, and note what is new about them.
+
+    Whoever was erased gets none.
+    """
     strangers = _note(tx, sightings)
-    if strangers:
-        _welcome(tx, sorted(strangers, key=lambda one: one.user_id))
+    erased = tombstones.among(tx, [one.user_id for one in strangers]) if strangers else set()
+    welcome = [one for one in strangers if one.user_id not in erased]
+    if welcome:
+        _welcome(tx, sorted(welcome, key=lambda one: one.user_id))
     _agree(tx, [one for one in sightings if one.consent])
 
 

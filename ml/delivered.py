@@ -7,9 +7,7 @@ import numpy as np
 
 from ml.delivery import TrainedModel
 from ml.errors import ModelBroken
-from ml.serving.store import read_arrays, read_manifest, write_manifest
-
-FILE = "delivery.npz"
+from ml.serving.store import DELIVERY, read_arrays, read_manifest, write_manifest
 
 
 def keep(trained: TrainedModel) -> None:
@@ -18,7 +16,7 @@ def keep(trained: TrainedModel) -> None:
     manifest = read_manifest(folder)
     place = {item_id: row for row, item_id in enumerate(trained.item_ids)}
     np.savez(
-        folder / FILE,
+        folder / DELIVERY,
         allow_pickle=False,
         user_ids=np.array(trained.user_ids, np.str_),
         user_vectors=trained.user_vectors,
@@ -39,12 +37,12 @@ def find(folder: Path, version: str) -> TrainedModel | None:
     """
     try:
         manifest = read_manifest(folder)
-        if FILE not in manifest["files"]:
+        if DELIVERY not in manifest["files"]:
             return None
         if manifest["version"] != version:
             write_manifest(folder, {**manifest, "version": version})
         arrays = read_arrays(folder)
-        with np.load(folder / FILE, allow_pickle=False) as stored:
+        with np.load(folder / DELIVERY, allow_pickle=False) as stored:
             kept = {name: stored[name] for name in stored.files}
     except (ModelBroken, OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

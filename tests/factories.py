@@ -19,7 +19,16 @@ from backend.serving import Columns, ModelUnusable, ServingModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
 from backend.wiring import Parts
-from graph import items, models, pulls, quality_reports, recommendations, training_runs
+from graph import (
+    items,
+    models,
+    pulls,
+    quality_reports,
+    recommendations,
+    tombstones,
+    training_runs,
+)
+from graph.domain.erasures import ErasureState, Receipt, ReceiptId
 from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
@@ -339,6 +348,33 @@ class FakeJobs:
 
 
 @dataclass
+class FakeErasures:
+    """Remembers whom it was told to erase."""
+
+    erased: list[UserId] = field(default_factory=list)
+
+    def erase(self, user_id: UserId, *, by: str) -> Receipt:
+        """An empty receipt."""
+        self.erased.append(user_id)
+        return self.get(ReceiptId("e-1"))
+
+    def get(self, receipt_id: ReceiptId) -> Receipt:
+        """An empty receipt."""
+        return Receipt(
+            receipt_id=receipt_id,
+            state=ErasureState.DONE,
+            requested_at=NOW_MS,
+            finished_at=NOW_MS,
+            retrain_by=NOW_MS,
+            by="ops",
+        )
+
+    def reopen(self, first: UserId, current: UserId, *, by: str) -> int | None:
+        """Nobody was erased."""
+        return None
+
+
+@dataclass
 class World:
     """An application on stand-ins, and the stand-ins."""
 
@@ -442,6 +478,7 @@ def world(
             pulls.users: everybody,
             items.popular: [],
             training_runs.latest: [],
+            tombstones.among: set(),
             quality_reports.latest: None,
             people.look_up: Known(pointer=None, person=None, past=()),
             **(answers or {}),
@@ -465,6 +502,7 @@ def world(
             online=online,
             jobs=jobs,
             denials=online,
+            erasures=FakeErasures(),
             letters=DeadLetters(NOWHERE),
             replay=Replay(NOWHERE, PSEUDONYMS),
             pseudonyms=PSEUDONYMS,

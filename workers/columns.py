@@ -2,7 +2,7 @@
 
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,34 @@ def pull(graph: Graph, cache: Path, *, report: Callable[[float], None], page: in
     """
     kept = _still_true(graph, load(cache))
     edges = extend(graph, kept, report=report, page=page)
+    fresh = len(edges) - len(kept)
+    users = _read_all(pulls.users, graph, ("idx", "user_id"), page)
+    edges = _of_people(edges, users["idx"])
     if len(edges) != len(kept) or edges.upper != kept.upper:
         save(cache, edges)
-    log.info("edges_pulled", kept=len(kept), fresh=len(edges) - len(kept), upper=edges.upper)
-    fresh = len(edges) - len(kept)
+    log.info("edges_pulled", kept=len(kept), fresh=fresh, upper=edges.upper)
     edges, set_aside = without_flagged(graph, edges)
-    interactions, user_at = assemble(graph, edges, page=page)
+    interactions, user_at = assemble(graph, edges, users, page=page)
     return Pulled(interactions, edges.upper, fresh, edges, user_at, set_aside)
+
+
+def forget(graph: Graph, cache: Path, *, page: int = PAGE) -> int:
+    """Drop from the kept arrays what people did who are in the graph no more; says how much."""
+    kept = load(cache)
+    if not len(kept):
+        return 0
+    left = _of_people(kept, _read_all(pulls.users, graph, ("idx",), page)["idx"])
+    if len(left) < len(kept):
+        save(cache, left)
+    return len(kept) - len(left)
+
+
+def _of_people(edges: Edges, idx: Sequence[int]) -> Edges:
+    """Without the edges of people who are not there: they were erased since."""
+    is_there = _place(_positions(idx, []), edges.columns["user"]) >= 0
+    if is_there.all():
+        return edges
+    return Edges(edges.upper, {name: one[is_there] for name, one in edges.columns.items()})
 
 
 def extend(
@@ -131,7 +152,7 @@ def without_flagged(graph: Graph, edges: Edges) -> tuple[Edges, dict[str, int]]:
 
 
 def assemble(
-    graph: Graph, edges: Edges, *, page: int = PAGE
+    graph: Graph, edges: Edges, users: Mapping[str, Sequence[Any]], *, page: int = PAGE
 ) -> tuple[Interactions, NDArray[np.int32]]:
     """
     Put people and items to the edges; a visitor who became known counts as the customer.
@@ -139,10 +160,12 @@ def assemble(
     What bots and staff did is left out here and not when it is pulled: somebody may be flagged
     long after, and what is kept on disk must not know better.
 
+    Args:
+        users: ``idx`` and ``user_id`` of everybody, in order of ``idx``.
+
     Returns:
         The behaviour, and the position of each person by the node's ``idx``.
     """
-    users = _read_all(pulls.users, graph, ("idx", "user_id"), page)
     items = _read_all(pulls.items, graph, _ITEM_COLUMNS, page)
     user_at = _positions(users["idx"], graph.read(pulls.identities))
     nobody = np.asarray(graph.read(pulls.left_out), np.int64)

@@ -33,13 +33,18 @@ def configured(run: TrainingRun, weights: Mapping[str, float] | None = None) -> 
 
 
 def is_up_to_date(
-    live: Model, run: TrainingRun, config: PaperConfig, data_seq: int, store: Path
+    live: Model, run: TrainingRun, config: PaperConfig, read: tuple[int, int], store: Path
 ) -> bool:
-    """Whether the same training on the same events is live already, and was not insisted on."""
+    """
+    Whether the same training on the same events is live already, and was not insisted on.
+
+    Args:
+        read: number of the last event, and how many people had been erased.
+    """
     return (
         not run.options.get("force", False)
         and live.profile == run.profile
-        and live.data_seq == data_seq
+        and (live.data_seq, live.erasures) == read
         and not is_ablation(config)
         and _weights(store / live.version) in (None, dict(config.behaviour_weights))
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from graph import models
+from graph import models, tombstones
 from graph.client import Graph
 from graph.domain.ids import ModelVersion
 from graph.domain.models import NOT_SERVED, Model, ModelStatus, Slot, TrainingRun
@@ -21,6 +21,7 @@ from workers.columns import Pulled, pull
 from workers.errors import GateRefused
 from workers.free_memory import free_bytes
 from workers.leases import HeldLease, now_ms
+from workers.privacy.model_files import CACHE, ModelFiles
 from workers.progress import Reporter
 from workers.quality.gate import refuse_blocked
 from workers.renewal import renew, source_of
@@ -55,7 +56,7 @@ class Place:
     @property
     def cache(self) -> Path:
         """The pulled arrays."""
-        return self.store / ".cache" / "edges.npz"
+        return self.store / CACHE
 
 
 def train_and_swap(
@@ -71,6 +72,8 @@ def train_and_swap(
     config = configured(run, place.weights)
     give_up_candidates(graph, held)
     flagged = clean(graph)
+    # Asked before the events are: of whoever is erased later, some may be among them.
+    erasures = graph.write(tombstones.number)
     pulled = pull(graph, place.cache, report=lambda share: reporter.at("pull", share * _PULL_ENDS))
     reporter.at(
         "pull",
@@ -88,38 +91,61 @@ def train_and_swap(
         reporter.finish(live.version, {"metrics": live.metrics})
         return
     source = source_of(graph, run, live)
-    if live is not None and is_up_to_date(live, run, config, pulled.data_seq, place.store):
+    if live is not None and is_up_to_date(
+        live, run, config, (pulled.data_seq, erasures), place.store
+    ):
         note = "no new events since the live model; training was skipped"
         reporter.finish(live.version, {"note": note, "metrics": live.metrics})
         return
     if source is None:
         refuse_blocked(graph, reporter, share=_PULL_ENDS, now_ms=now_ms())
     _check_memory(pulled, config, place, reporter)
-    seq, trained = _trained(pulled, run, config, place, reporter, source)
-    model = _candidate(trained, run, seq, source, graph.read(models.idle_slot))
+    made = _trained(pulled, run, config, place, reporter, source)
+    files, trained = ModelFiles(place.store, graph), made.trained
+    files.sweep()
+    model = _candidate(made, run, erasures, source, graph.read(models.idle_slot))
     reporter.at("gate", _TRAIN_ENDS, {"metrics": trained.metrics}, at_once=True)
     # Weights that answered already have passed the gate; what is counted anew has no figures.
     reason = None if source else refusal(trained.metrics, config, trained.champion)
     if reason is not None:
         _keep_unserved(held, model, reason, reporter, config)
         return
-    _serve(graph, held, model, trained, reporter)
+    _serve(graph, held, model, trained, reporter, files)
     prune(place, keep={model.version} | ({live.version} if live else set()))
     reporter.finish(model.version, {"metrics": trained.metrics})
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """
+    The model of a run.
+
+    Attributes:
+        seq: the last event that it has seen.
+        is_taken_up: an earlier try of the run had made it.
+    """
+
+    seq: int
+    trained: TrainedModel
+    is_taken_up: bool = False
+
+
 def _candidate(
-    trained: TrainedModel, run: TrainingRun, seq: int, source: Model | None, slot: Slot
+    made: _Made, run: TrainingRun, erasures: int, source: Model | None, slot: Slot
 ) -> Model:
     """The model of a run as it is written down before its vectors are."""
+    trained = made.trained
+    if made.is_taken_up:
+        erasures = 0  # nobody can say any more how many there were
     return Model(
         version=ModelVersion(trained.version),
         status=ModelStatus.CANDIDATE,
         slot=slot,
         profile=source.profile if source else run.profile,
         as_of_ms=trained.as_of_ms,
-        data_seq=source.data_seq if source else seq,
-        vectors_seq=seq,
+        data_seq=source.data_seq if source else made.seq,
+        vectors_seq=made.seq,
+        erasures=source.erasures if source else erasures,
         created_at=now_ms(),
         metrics=trained.metrics,
         champion=trained.champion,
@@ -175,9 +201,9 @@ def _trained(
     place: Place,
     reporter: Reporter,
     source: Model | None,
-) -> tuple[int, TrainedModel]:
+) -> _Made:
     """
-    The run's model, and the last event that it has seen.
+    The run's model.
 
     Args:
         source: the model whose weights are taken in place of learning.
@@ -191,7 +217,7 @@ def _trained(
         if kept is not None:
             log.info("training_taken_up", version=version, left_by=folder.name)
             reporter.at("export", _TRAIN_ENDS, {"taken_up": folder.name})
-            return seq, kept
+            return _Made(seq, kept, is_taken_up=True)
         shutil.rmtree(moved)
     version = version_of(run, pulled.data_seq, attempt=reporter.attempt)
     folder = place.store / version
@@ -202,7 +228,7 @@ def _trained(
     else:
         trained = _train(pulled, config, folder, version, reporter)
     delivered.keep(trained)
-    return pulled.data_seq, trained
+    return _Made(pulled.data_seq, trained)
 
 
 def _train(
@@ -226,6 +252,7 @@ def _serve(
     model: Model,
     trained: TrainedModel,
     reporter: Reporter,
+    files: ModelFiles,
 ) -> None:
     held.write(models.create, model)
     vectors = Vectors(
@@ -244,7 +271,8 @@ def _serve(
         report=lambda share: reporter.at("write", _TRAIN_ENDS + share * span),
     )
     reporter.at("swap", _WRITE_ENDS, at_once=True)
-    swap(held, model.version)
+    while not swap(held, model.version, erasures=files.sweep()):
+        log.info("model_swept_again", version=model.version)
 
 
 def give_up_candidates(graph: Graph, held: HeldLease) -> None:

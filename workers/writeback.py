@@ -6,9 +6,10 @@ from itertools import islice
 from typing import Any
 
 import structlog
+from neo4j import ManagedTransaction
 from numpy.typing import NDArray
 
-from graph import models
+from graph import models, tombstones
 from graph.client import Graph
 from graph.domain.ids import ItemId, ModelVersion, UserId
 from graph.domain.models import Model, Slot
@@ -68,10 +69,27 @@ def write_back(
     log.info("model_written", version=model.version, slot=model.slot, rows=done)
 
 
-def swap(held: HeldLease, version: ModelVersion) -> None:
-    """Make the model the one that answers; one small transaction."""
-    held.write(models.activate, version, now_ms=now_ms())
-    log.info("model_live", version=version)
+def swap(held: HeldLease, version: ModelVersion, *, erasures: int) -> bool:
+    """
+    Make the model the one that answers; one small transaction.
+
+    Args:
+        erasures: how many erasures its files know of.
+
+    Returns:
+        Whether it answers now; it does not where somebody else was erased meanwhile.
+    """
+    is_live = held.write(_activate, version, erasures)
+    if is_live:
+        log.info("model_live", version=version)
+    return is_live
+
+
+def _activate(tx: ManagedTransaction, version: ModelVersion, erasures: int) -> bool:
+    if tombstones.number(tx) != erasures:
+        return False
+    models.activate(tx, version, now_ms=now_ms())
+    return True
 
 
 Write = Callable[[HeldLease, list[Any]], None]

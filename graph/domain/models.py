@@ -58,6 +58,7 @@ class Model:
         vectors_seq: last one that its vectors were made of; a renewal brings this alone forward.
         metrics: figures by name, flat; each set has its base rate.
         champion: which of the models of the run says how likely a purchase is.
+        erasures: how many people had been erased when its events were read.
     """
 
     version: ModelVersion
@@ -71,6 +72,7 @@ class Model:
     reason: str | None = None
     champion: str = "paper"
     vectors_seq: int | None = None
+    erasures: int = 0
 
     @property
     def seen_seq(self) -> int:

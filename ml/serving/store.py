@@ -16,6 +16,7 @@ from ml.serving.short import Shortlist
 ARRAYS = "arrays.npz"
 WEIGHTS = "weights.pt"
 SHORTLIST = "shortlist.npz"
+DELIVERY = "delivery.npz"
 MANIFEST = "manifest.json"
 FORMAT = 1
 

@@ -108,7 +108,7 @@ class Consumer:
     def _work(self) -> None:
         self._rehearse()
         if not self._consent.is_loaded():  # else it may know more than is in the graph yet
-            self._consent.load(self._ask(users.denied))
+            self._consent.load(self._ask(users.barred))
         self._reader.restart()
         log.info("ingest_started")
         with ThreadPoolExecutor(2, thread_name_prefix="beside") as pool:
@@ -158,6 +158,7 @@ class Consumer:
             duplicate=len(written.duplicates),
             conflict=len(written.conflicts),
             refused=len(written.refused),
+            erased=len(written.erased),
             duration_ms=int(1_000 * (time.perf_counter() - started)),
         )
 

@@ -9,10 +9,9 @@ import redis
 from graph.domain.events import Event
 from workers.intake.codec import decode
 from workers.intake.letters import DeadLetter, of_entry
-from workers.intake.stream import BACKLOG, PAYLOAD, STREAM
+from workers.intake.stream import BACKLOG, GROUP, PAYLOAD, STREAM
 from workers.intake.valkey import connect, ours
 
-GROUP = "ingest"
 CONSUMER = "ingest"
 """One name for all processes: the lease lets one work at a time, and it inherits the rest."""
 

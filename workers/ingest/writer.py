@@ -30,6 +30,7 @@ class Written:
         duplicates: ids of events that the graph had already, or that came twice.
         conflicts: ids of events that the graph has with other content.
         refused: events that the graph cannot take at all, with the reason.
+        erased: events of people who were erased; nothing is kept of them.
         told_again: stored purchases that another source told before; they do not count.
     """
 
@@ -38,6 +39,7 @@ class Written:
     conflicts: set[EventId] = field(default_factory=set)
     refused: list[tuple[Event, str]] = field(default_factory=list)
     told_again: set[EventId] = field(default_factory=set)
+    erased: set[EventId] = field(default_factory=set)
 
     @property
     def counts(self) -> set[EventId]:
@@ -101,6 +103,7 @@ class Writer:
                 written.stored.update(recorded.stored)
                 written.duplicates.update(recorded.duplicates)
                 written.conflicts.update(recorded.conflicts)
+                written.erased.update(recorded.erased)
                 written.told_again.update(recorded.told_again)
                 return
 

@@ -92,17 +92,20 @@ local function robots(facts)
   return found
 end
 
-local function denied_people()
-  local found = {}
+-- Who denied that anything is collected, and who was erased; the latter are in both sets.
+local function barred_people()
+  local denied, erased = {}, {}
   if redis.call('SCARD', DENIED .. 'collection') > 0 then
     for place = 1, #ARGV[7], 24 do
       local person = string.sub(ARGV[7], place, place + 23)
       if redis.call('SISMEMBER', DENIED .. 'collection', person) == 1 then
-        found[#found + 1] = person
+        local is_gone = redis.call('SISMEMBER', DENIED .. 'erased', person) == 1
+        local list = is_gone and erased or denied
+        list[#list + 1] = person
       end
     end
   end
-  return found
+  return denied, erased
 end
 
 -- What the door has to know, as JSON; nil if there is nothing.
@@ -111,8 +114,8 @@ local function look()
     return '{"cold":true}'
   end
   -- First, and alone: not even a clock is kept of whoever denied.
-  local denied = denied_people()
-  if #denied > 0 then return cjson.encode({denied = denied}) end
+  local denied, erased = barred_people()
+  if #denied + #erased > 0 then return cjson.encode({denied = denied, erased = erased}) end
   if ARGV[9] == '' then return nil end
   local facts = cjson.decode(ARGV[9])
   local wait = over_quota(facts)

@@ -12,6 +12,7 @@ from workers.intake.valkey import connect, ours
 EPOCH = "shopgraph:shop:epoch"
 VERSION = "shopgraph:shop:version"
 VECTORS = "shopgraph:shop:vectors"
+ERASURES = "shopgraph:shop:erasures"
 CHANGED = "shopgraph:shop:changed"
 FORGOTTEN = "shopgraph:shop:forgotten"
 PENDING = "shopgraph:shop:pending"
@@ -36,13 +37,14 @@ end
 return version
 """
 
-STAMP_KEYS = (EPOCH, VERSION, VECTORS, PENDING)
+STAMP_KEYS = (EPOCH, VERSION, VECTORS, ERASURES, PENDING)
 """The first keys of a script that holds ``STAMP``."""
 
 STAMP = f"""
 local function stamp()
-  local said = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3])
-  return {{said[1], said[2], said[3], redis.call('ZRANGE', KEYS[4], 0, {MOST_PENDING})}}
+  local said = redis.call('MGET', KEYS[1], KEYS[2], KEYS[3], KEYS[4])
+  said[5] = redis.call('ZRANGE', KEYS[5], 0, {MOST_PENDING})
+  return said
 end
 """
 """A Lua function whose answer ``read_stamp`` takes: one question costs a client a third of six."""
@@ -59,12 +61,14 @@ class Stamp:
         vectors: rises whenever stored vectors were renewed.
         pending: items that are being changed right now, or whose change was cut short; ``None``:
             too many to name.
+        erasures: changes whenever somebody was erased, or came back.
     """
 
     epoch: str
     version: int
     vectors: int
     pending: frozenset[str] | None = frozenset()
+    erasures: int = 0
 
 
 class CatalogueChanges:
@@ -133,7 +137,7 @@ class CatalogueChanges:
 
 def read_stamp(answer: Sequence[Any]) -> Stamp | None:
     """A stamp of what ``STAMP`` said; ``None`` while no epoch has begun."""
-    epoch, version, vectors, pending = answer
+    epoch, version, vectors, erasures, pending = answer
     if epoch is None:
         return None
     is_named = len(pending) <= MOST_PENDING
@@ -142,4 +146,5 @@ def read_stamp(answer: Sequence[Any]) -> Stamp | None:
         version=int(version or 0),
         vectors=int(vectors or 0),
         pending=frozenset(one.decode() for one in pending) if is_named else None,
+        erasures=int(erasures or 0),
     )

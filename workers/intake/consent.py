@@ -6,11 +6,12 @@ from graph.domain.ids import UserId
 from workers.intake.valkey import connect, ours
 
 PURPOSES = ("collection", "personalisation", "marketing")
+ERASED = "erased"
 LOADED = "shopgraph:denied:loaded"
 
 
 def denied_key(purpose: str) -> str:
-    """The set of pseudonyms that denied a purpose."""
+    """The set of pseudonyms that denied a purpose; whoever was erased is in every one."""
     return f"shopgraph:denied:{purpose}"
 
 
@@ -30,11 +31,12 @@ class ConsentCopy:
             return bool(self._client.exists(LOADED))
 
     def load(self, denied: Mapping[str, Iterable[UserId]]) -> None:
-        """Put what the graph knows in place of the copy."""
+        """Put what the graph knows, of denials and of erasures, in place of the copy."""
+        erased = set(denied.get(ERASED, ()))
         with ours(), self._client.pipeline(transaction=True) as pipe:
-            for purpose in PURPOSES:
+            for purpose in (*PURPOSES, ERASED):
                 pipe.delete(denied_key(purpose))
-                people = sorted(denied.get(purpose, ()))
+                people = sorted({*denied.get(purpose, ()), *erased})
                 for start in range(0, len(people), 10_000):
                     pipe.sadd(denied_key(purpose), *people[start : start + 10_000])
             pipe.set(LOADED, 1)
@@ -59,11 +61,22 @@ class ConsentCopy:
             for user_id, purpose, is_denied in changes:
                 (pipe.sadd if is_denied else pipe.srem)(denied_key(purpose), user_id)
             done = pipe.execute()
-        return {
+        lifted = {
             user_id
             for (user_id, _, is_denied), n in zip(changes, done, strict=True)
             if n and not is_denied
         }
+        if erased := self.denied(ERASED, lifted):  # since their denials were read
+            self.erase(erased)
+        return lifted
+
+    def erase(self, user_ids: Iterable[UserId]) -> None:
+        """From now on nothing of these people is taken, and no answer is about them."""
+        people = sorted(user_ids)
+        with ours(), self._client.pipeline(transaction=True) as pipe:
+            for purpose in (*PURPOSES, ERASED):
+                pipe.sadd(denied_key(purpose), *people)
+            pipe.execute()
 
     def denies(self, user_id: UserId, purpose: str) -> bool:
         """Whether a person denied a purpose."""

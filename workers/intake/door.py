@@ -131,8 +131,8 @@ class _OneList:
             status = Status.DUPLICATE if known == fingerprint else Status.CONFLICT
             return RowResult(index, event_id, status)
         person = person_of(parsed, self._pseudonyms)
-        if self._told.denied and self._denies(person):
-            return RowResult(index, event_id, Status.REJECTED, _DENIED)
+        if (self._told.denied or self._told.erased) and (barred := self._barred(person)):
+            return RowResult(index, event_id, Status.REJECTED, barred)
         moment = self._moment(parsed, person.device_id)
         if moment.ts is None:
             return RowResult(index, event_id, Status.QUARANTINED, _OUT_OF_RANGE)
@@ -147,9 +147,11 @@ class _OneList:
         self._note(parsed, person)
         return RowResult(index, event_id, Status.ACCEPTED, (), flags)
 
-    def _denies(self, person: Person) -> bool:
-        denied = self._told.denied
-        return person.user_id in denied or person.visitor_id in denied
+    def _barred(self, person: Person) -> tuple[Fault, ...]:
+        ids = {person.user_id, person.visitor_id}
+        if not ids.isdisjoint(self._told.erased):
+            return _ERASED
+        return () if ids.isdisjoint(self._told.denied) else _DENIED
 
     def _wrong(
         self, raw: Any, parsed: EventBase, content: bytes
@@ -210,6 +212,7 @@ class _OneList:
 
 
 _DENIED = (Fault("no_consent", None),)
+_ERASED = (Fault("erased", None),)
 _OUT_OF_RANGE = (Fault("time_out_of_range", "event_time"),)
 _LOOKED_AT = frozenset({"price_minor", "amount_minor", "currency", "lines"})
 

@@ -52,16 +52,20 @@ class Intake:
         consent: ConsentCopy,
         load_denied: LoadDenied | None = None,
         quotas: Quotas | None = None,
+        look_for_returned: Callable[[], object] = lambda: None,
     ) -> None:
         """
         Args:
             load_denied: who denied what, by the graph; asked when Valkey has lost its copy.
+            look_for_returned: brings the pseudonyms up to date; called when a row is of somebody
+                who was erased, since they may have come back as somebody new.
         """
         self._door = door
         self._stream = stream
         self._consent = consent
         self._load_denied = load_denied
         self._quotas = quotas or Quotas()
+        self._look_for_returned = look_for_returned
 
     def take(
         self,
@@ -93,20 +97,26 @@ class Intake:
             )
 
         limits = self._limits(caller)
-        denied: frozenset[UserId] = frozenset()
+        barred = Seen()
         for _ in range(_MOST_LOOKS):
-            checked = check(Seen(denied=denied))
+            checked = check(barred)
             found = self._stream.look(checked, limits)
             if isinstance(found, list):
                 return found
             if found.is_cold:
                 self._reload()
-            elif found.denied:
-                denied |= found.denied
+            elif found.denied or found.erased:
+                barred = Seen(
+                    denied=barred.denied | found.denied, erased=barred.erased | found.erased
+                )
+                if found.erased:
+                    self._look_for_returned()
             elif found.quota_s is not None:
                 raise QuotaExceeded(found.quota_s)
             else:
-                return self._stream.accept(check(replace(found, denied=denied)))
+                return self._stream.accept(
+                    check(replace(found, denied=barred.denied, erased=barred.erased))
+                )
         raise StreamUnavailable("who denied what changes faster than it can be read")
 
     def ping(self) -> None:

@@ -46,6 +46,7 @@ def seen_in(answer: bytes) -> Seen:
     return Seen(
         clocks={device: _clock(told) for device, told in dict(found.get("clocks") or {}).items()},
         denied=frozenset(UserId(one) for one in found.get("denied", ())),
+        erased=frozenset(UserId(one) for one in found.get("erased", ())),
         robots=frozenset(found.get("robots", ())),
         is_cold=bool(found.get("cold", False)),
         quota_s=None if "quota" not in found else max(1, int(found["quota"])),

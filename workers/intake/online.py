@@ -12,20 +12,24 @@ from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import ItemId, UserId
 from graph.events import PastEvent
 from workers.intake.changes import STAMP, STAMP_KEYS, Stamp, read_stamp
-from workers.intake.consent import denied_key
+from workers.intake.consent import ERASED, denied_key
 from workers.intake.valkey import connect, ours
 
 KEPT_EVENTS = 50
 KEPT_S = 14 * 86_400
 _NOTHING = b"-"
 _DENIED = denied_key("personalisation")
+_ERASED = denied_key(ERASED)
 
 _REMEMBER = """
 for user, pairs in pairs(cjson.decode(ARGV[1])) do
   local list, state = 'shopgraph:recent:' .. user, 'shopgraph:state:' .. user
-  redis.call('INCR', state)
-  redis.call('EXPIRE', state, ARGV[2])
-  if #pairs == 0 then
+  local is_gone = redis.call('SISMEMBER', KEYS[1], user) == 1
+  if not is_gone then
+    redis.call('INCR', state)
+    redis.call('EXPIRE', state, ARGV[2])
+  end
+  if is_gone or #pairs == 0 then
     redis.call('DEL', list)
   elseif redis.call('EXISTS', list) == 1 then
     redis.call('ZADD', list, unpack(pairs))
@@ -35,13 +39,14 @@ end
 """
 _LOOK = f"""
 {STAMP}
-local held, state = redis.call('ZREVRANGE', KEYS[5], 0, -1), redis.call('GET', KEYS[6])
-return {{held, state, redis.call('SISMEMBER', KEYS[7], ARGV[1]), stamp()}}
+local held, state = redis.call('ZREVRANGE', KEYS[6], 0, -1), redis.call('GET', KEYS[7])
+return {{held, state, redis.call('SISMEMBER', KEYS[8], ARGV[1]), stamp()}}
 """
 _FILL = """
 if (redis.call('GET', KEYS[2]) or '0') ~= ARGV[1] then return 0 end
+if redis.call('SISMEMBER', KEYS[3], ARGV[3]) == 1 then return 0 end
 redis.call('DEL', KEYS[1])
-redis.call('ZADD', KEYS[1], unpack(ARGV, 3))
+redis.call('ZADD', KEYS[1], unpack(ARGV, 4))
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
 """
@@ -131,7 +136,7 @@ class OnlineState:
         pairs |= {user: [] for user in changed}
         if pairs:
             with ours():
-                self._remember(args=[orjson.dumps(pairs), KEPT_S, KEPT_EVENTS])
+                self._remember(keys=[_ERASED], args=[orjson.dumps(pairs), KEPT_S, KEPT_EVENTS])
 
     def recent(self, user_id: UserId) -> Recent:
         """The last events of a person; raises ``StreamUnavailable``."""
@@ -151,9 +156,9 @@ class OnlineState:
         pairs: list[Any] = [-1, _NOTHING]
         for event in events[:KEPT_EVENTS]:
             pairs += (event.ts, _member(event))
-        keys = [_list_key(user_id), _state_key(user_id)]
+        keys = [*keys_of(user_id), _ERASED]
         with ours():
-            return bool(self._fill(keys=keys, args=[str(state), KEPT_S, *pairs]))
+            return bool(self._fill(keys=keys, args=[str(state), KEPT_S, user_id, *pairs]))
 
     def ping(self) -> None:
         """Ask for a sign of life; raises ``StreamUnavailable``."""
@@ -173,6 +178,11 @@ def _member(event: PastEvent) -> bytes:
 def _past(member: bytes) -> PastEvent:
     kind, item_id, ts, price_minor = orjson.loads(member)
     return PastEvent(EventType(kind), ItemId(item_id), ts, price_minor)
+
+
+def keys_of(user_id: UserId) -> list[str]:
+    """Where something of a person is held."""
+    return [_list_key(user_id), _state_key(user_id)]
 
 
 def _list_key(user_id: UserId) -> str:

@@ -9,10 +9,20 @@ from secrets import token_hex
 
 import orjson
 
+from workers.intake.consent import ERASED, denied_key
 from workers.intake.errors import StreamUnavailable
 from workers.intake.valkey import connect, ours
 
+KEYS = "shopgraph:page:"
 KEPT_S = 1_800
+_ERASED = denied_key(ERASED)
+
+_KEEP = """
+if redis.call('SISMEMBER', KEYS[2], ARGV[1]) == 0 then
+  redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+end
+"""
+"""A list may wait while its person is erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +58,9 @@ class Pages:
         """
         self._client = connect(redis_url)
         self._rest_s = rest_s
-        self._waiting: dict[str, bytes] = {}
-        self._writing: dict[str, bytes] = {}
+        self._keep = self._client.register_script(_KEEP)
+        self._waiting: dict[str, tuple[str | None, bytes]] = {}
+        self._writing: dict[str, tuple[str | None, bytes]] = {}
         self._is_away = False
         self._lock, self._one_writes = threading.Lock(), threading.Lock()
         self._wake = threading.Event()
@@ -59,7 +70,7 @@ class Pages:
         """Keep a list and give its name; raises ``StreamUnavailable``."""
         name = token_hex(16)
         with self._lock:
-            self._waiting[name] = orjson.dumps({one: getattr(listed, one) for one in _FIELDS})
+            self._waiting[name] = listed.user_id, _text(listed)
             if self._writer is None:
                 self._writer = threading.Thread(target=self._write_on, name="pages", daemon=True)
                 self._writer.start()
@@ -70,7 +81,8 @@ class Pages:
 
     def find(self, name: str) -> Listed | None:
         """The list, if it is still kept; raises ``StreamUnavailable``."""
-        kept = self._waiting.get(name) or self._writing.get(name) or self._stored(name)
+        own = self._waiting.get(name) or self._writing.get(name)
+        kept = self._stored(name) if own is None else own[1]
         if kept is None:
             # Another process may be about to write it.
             time.sleep(2 * self._rest_s)
@@ -98,17 +110,19 @@ class Pages:
                 self._writing, self._waiting = self._waiting, {}
             try:
                 with ours(), self._client.pipeline(transaction=False) as pipe:
-                    for name, text in self._writing.items():
-                        pipe.set(_key(name), text, ex=KEPT_S)
+                    for name, (owner, text) in self._writing.items():
+                        keys = [_key(name), _ERASED]
+                        self._keep(keys=keys, args=[owner or "", text, KEPT_S], client=pipe)
                     pipe.execute()
             except StreamUnavailable:
                 self._is_away = True
                 raise
-            self._is_away = False
+            self._is_away, self._writing = False, {}
 
 
-_FIELDS = tuple(field.name for field in fields(Listed))
+def _text(listed: Listed) -> bytes:
+    return orjson.dumps({field.name: getattr(listed, field.name) for field in fields(Listed)})
 
 
 def _key(name: str) -> str:
-    return f"shopgraph:page:{name}"
+    return f"{KEYS}{name}"

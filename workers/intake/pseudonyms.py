@@ -2,8 +2,9 @@
 
 import base64
 import hmac
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -16,8 +17,13 @@ _CACHED = 65_536
 _REF_USE = [b"user-ref"]
 
 
-class _Sealed(Protocol):
-    def __call__(self, raw: str, /) -> tuple[UserId, str]: ...
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Remembered(Protocol[T_co]):
+    def __call__(self, raw: str, /) -> T_co: ...
+
+    def cache_clear(self) -> None: ...
 
 
 class Pseudonyms:
@@ -36,12 +42,35 @@ class Pseudonyms:
         if len(pseudonym_key) < 32:
             raise ValueError("the pseudonym key needs at least 32 bytes")
         self._key = pseudonym_key
+        self._returned: dict[UserId, int] = {}
         self._cipher = AESSIV(encryption_key)
-        self.customer: _Sealed = lru_cache(_CACHED)(self._customer)
-        self.visitor = lru_cache(_CACHED)(self._visitor)
-        self.device = lru_cache(_CACHED)(self._device)
+        self.customer: _Remembered[tuple[UserId, str]] = lru_cache(_CACHED)(self._customer)
+        self.visitor: _Remembered[UserId] = lru_cache(_CACHED)(self._visitor)
+        self.device: _Remembered[DeviceId] = lru_cache(_CACHED)(self._device)
         self.fingerprint_key = hmac.digest(pseudonym_key, b"fingerprint", "sha256")
         """Key for hashes of payloads, so that nobody can try out what a payload said."""
+
+    def know_returned(self, generations: Mapping[UserId, int]) -> None:
+        """
+        Know who came back after an erasure; they go by another pseudonym than before.
+
+        Args:
+            generations: how many times, by the first pseudonym.
+        """
+        if self._returned != generations:
+            self._returned = dict(generations)
+            self.forget()
+
+    def forget(self) -> None:
+        """Forget which raw ids were seen."""
+        for remembered in (self.customer, self.visitor, self.device):
+            remembered.cache_clear()
+
+    def first(self, *, user_id: str | None = None, anonymous_id: str | None = None) -> UserId:
+        """The pseudonym that a person had before any erasure."""
+        if user_id is not None:
+            return UserId(self._stand_in("c", user_id))
+        return UserId(self._stand_in("v", anonymous_id or ""))
 
     def seal(self, raw: str) -> str:
         """Encrypt a direct identifier; equal inputs give equal texts."""
@@ -60,10 +89,16 @@ class Pseudonyms:
             raise RefUnreadable("the id was not encrypted with this key") from error
 
     def _customer(self, raw: str) -> tuple[UserId, str]:
-        return UserId(self._stand_in("c", raw)), self.seal(raw)
+        return self._person("c", raw), self.seal(raw)
 
     def _visitor(self, raw: str) -> UserId:
-        return UserId(self._stand_in("v", raw))
+        return self._person("v", raw)
+
+    def _person(self, kind: str, raw: str) -> UserId:
+        first = UserId(self._stand_in(kind, raw))
+        again = self._returned.get(first)
+        # No raw id holds the character between the parts.
+        return first if not again else UserId(self._stand_in(kind, f"{raw}\0{again}"))
 
     def _device(self, raw: str) -> DeviceId:
         return DeviceId(self._stand_in("d", raw))

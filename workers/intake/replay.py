@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import orjson
 
 from graph.domain.events import Event
-from workers.intake.consent import ConsentCopy
+from workers.intake.consent import ERASED, ConsentCopy
 from workers.intake.deadletters import DeadLetters
 from workers.intake.door import Door
 from workers.intake.errors import RefUnreadable
@@ -80,6 +80,8 @@ class Replay:
 
     def _appended(self, event: Event) -> str | None:
         people = {event.user_id, event.visitor_id or event.user_id}
+        if self._consent.denied(ERASED, people):
+            return "erased"
         if self._consent.denied("collection", people):
             return "no_consent"
         self._stream.append([event])

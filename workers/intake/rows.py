@@ -95,6 +95,7 @@ class Seen:
     Attributes:
         clocks: of devices whose clock is wrong, by pseudonym.
         denied: people who denied that anything is collected.
+        erased: people of whom nothing may be kept any more.
         robots: devices that send faster than people do.
         is_cold: it is not known who denied.
         quota_s: the key has sent enough, and for how many seconds it has to wait.
@@ -102,6 +103,7 @@ class Seen:
 
     clocks: Mapping[str, Clock] = field(default_factory=dict)
     denied: frozenset[UserId] = frozenset()
+    erased: frozenset[UserId] = frozenset()
     robots: frozenset[str] = frozenset()
     is_cold: bool = False
     quota_s: int | None = None

@@ -21,6 +21,7 @@ STREAM = "shopgraph:events"
 BACKLOG = "shopgraph:events:bytes"
 BOOKMARKS = "shopgraph:imports"
 PAYLOAD = b"events"
+GROUP = "ingest"
 MAX_ENTRY_EVENTS = 500
 DEFAULT_BACKLOG_BYTES = 256 * 1024 * 1024
 DEFAULT_RECENT_S = 24 * 3600

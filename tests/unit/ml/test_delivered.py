@@ -7,6 +7,7 @@ import pytest
 
 from ml import delivered
 from ml.serving import ServingModel
+from ml.serving.store import DELIVERY
 
 
 @pytest.fixture
@@ -38,6 +39,6 @@ def test_what_was_killed_before_its_end_is_not_taken_up(trained, left, tmp_path)
     folder, _ = left
     early = shutil.copytree(trained[1], tmp_path / "early")
     assert delivered.find(early, "v") is None
-    (folder / delivered.FILE).write_bytes(b"half")
+    (folder / DELIVERY).write_bytes(b"half")
     assert delivered.find(folder, "v") is None
     assert delivered.find(tmp_path / "nothing", "v") is None

@@ -117,26 +117,31 @@ def test_weights_that_make_no_sense_stop_the_start(told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seq", "options", "weights", "expected"),
+    ("read", "options", "weights", "expected"),
     [
-        (7, {}, {}, True),
-        (8, {}, {}, False),
-        (7, {"force": True}, {}, False),
-        (7, {"no_graph": True}, {}, False),
-        (7, {}, {"cart": 6.0}, False),
+        ((7, 2), {}, {}, True),
+        ((8, 2), {}, {}, False),
+        ((7, 3), {}, {}, False),
+        ((7, 2), {"force": True}, {}, False),
+        ((7, 2), {"no_graph": True}, {}, False),
+        ((7, 2), {}, {"cart": 6.0}, False),
     ],
-    ids=["nothing new", "new events", "insisted on", "an ablation", "other weights"],
+    ids=["nothing new", "new events", "an erasure", "insisted on", "an ablation", "other weights"],
 )
 def test_e14_training_is_skipped_where_it_would_make_the_same_model(
-    tmp_path: Path, seq: int, options: dict[str, Any], weights: dict[str, float], expected: bool
+    tmp_path: Path,
+    read: tuple[int, int],
+    options: dict[str, Any],
+    weights: dict[str, float],
+    expected: bool,
 ) -> None:
-    """The same events, profile and weights."""
+    """The same events of the same people, profile and weights."""
     folder = tmp_path / "m-1"
     folder.mkdir()
     (folder / "manifest.json").write_text('{"config": {"behaviour_weights": {}}}')
-    live = model("m-1", 1, data_seq=7, profile="fusion", status=ModelStatus.LIVE)
+    live = model("m-1", 1, data_seq=7, erasures=2, profile="fusion", status=ModelStatus.LIVE)
     run = asked(**options)
-    assert is_up_to_date(live, run, configured(run, weights), seq, tmp_path) is expected
+    assert is_up_to_date(live, run, configured(run, weights), read, tmp_path) is expected
 
 
 def test_a_try_finds_what_earlier_tries_of_its_own_run_left(tmp_path: Path) -> None:

@@ -1,0 +1,11 @@
+// mode: data
+// Names that queries use before anything has them; unknown names make the server warn.
+
+CALL db.createProperty('erased_at');
+CALL db.createProperty('counts');
+CALL db.createProperty('devices');
+CALL db.createProperty('retrain_by');
+CALL db.createProperty('by');
+CALL db.createProperty('erasures');
+CALL db.createProperty('champion');
+CALL db.createProperty('vectors_seq');
