@@ -10,6 +10,7 @@ from workers.errors import JobsUnavailable
 
 TRAIN = "training.run"
 REFRESH = "embeddings.refresh"
+PULL = "connector.pull"
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 # Both need torch, which only the workers of this queue are sure to have.
@@ -53,6 +54,10 @@ class Jobs:
             expires_s: a worker that is free only later than this need not bother.
         """
         self._send(REFRESH, expires_s=expires_s)
+
+    def pull(self, name: str, *, expires_s: float | None = None) -> None:
+        """Ask for what a platform changed since the last time; arguments as ``refresh``."""
+        self._send(PULL, name, expires_s=expires_s)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises ``JobsUnavailable``."""
