@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tests.platforms import jd, rest, taobao
 from tests.platforms.server import Platform, serving
 from tests.platforms.shop import FakeClock, Shop
 from workers.connectors.settings import ConnectorSettings
+from workers.connectors.tokens import Token
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,21 @@ KINDS = {
     "jd": Kind(200_000, jd.gateway, _jd),
     "till": Kind(300_000, rest.interface, _rest),
 }
+
+
+@dataclass
+class KeptTokens:
+    """Tokens in a dictionary."""
+
+    kept: dict[str, Token] = field(default_factory=dict)
+
+    def get(self, name: str, given: Token) -> Token:
+        """The newest one."""
+        return self.kept.get(name, given)
+
+    def keep(self, name: str, given: Token, token: Token) -> None:
+        """Keep a renewed one."""
+        self.kept[name] = token
 
 
 @contextmanager

@@ -77,14 +77,14 @@ class Shop:
     """Sales of a week, with the number of the first one; every fifth has a refund."""
 
     def __init__(
-        self, clock: FakeClock, first: int, *, per_day: int = 24, busy_day: int = 3
+        self, clock: FakeClock, first: int, *, per_day: int = 5, busy_day: int = 3
     ) -> None:
         self.clock = clock
         self._rng = np.random.default_rng(first)
         self.sales = [
             self._sale(first + 1_000 * day + number, day)
             for day in range(7)
-            for number in range(per_day * (6 if day == busy_day else 1))
+            for number in range(per_day * (25 if day == busy_day else 1))
         ]
 
     def changed(self, since_ms: int, until_ms: int) -> list[Sale]:

@@ -7,7 +7,7 @@ import httpx
 
 from workers.connectors.calls import Answer, Calls, within
 from workers.connectors.connector import DAY_MS, MINUTE_MS, Raw, Reach
-from workers.connectors.errors import PlatformRefused, PlatformTrouble
+from workers.connectors.errors import PlatformRefused, PlatformTrouble, TokenExpired
 from workers.connectors.paging import Record, from_last_page, in_order, listed
 from workers.connectors.rest_form import (
     CursorPages,
@@ -67,6 +67,8 @@ class Rest:
         url = f"{str(self._form.base_url).rstrip('/')}/{path.lstrip('/')}"
 
         def ask(token: str) -> Answer:
+            if not token and self._form.auth is not None:
+                raise TokenExpired("there is no token yet")
             headers = self._headers(token)
             return self._calls.ask(
                 lambda: httpx.Request("GET", url, params=parameters, headers=headers)
