@@ -30,6 +30,7 @@ from backend import (
     tracker,
     training,
     vitals,
+    webhooks,
 )
 from backend.bodies import MAX_BODY_BYTES
 from backend.express import Express
@@ -75,6 +76,7 @@ def create_app(parts: Parts) -> Flask:
     errors.init_app(app)
     for blueprint in KEYED:
         app.register_api(blueprint)
+    app.register_api(webhooks.bp)
     app.register_api(health.bp)
     app.register_blueprint(tracker.bp)
     documentation.init_app(app)

@@ -3,6 +3,7 @@ What can go wrong on the web floor, and how every error looks from outside.
 
 WebError
 ├── KeyMissing, KeyWrong          401: no key, or one we do not know
+├── WebhookRefused                401: a delivery without a good signature of this moment
 ├── ScopeTooSmall, OriginRefused  403: a key for something else, or a page from elsewhere
 ├── BodyUnreadable                400: not JSON, not gzip, or nothing at all
 ├── BodyTooLarge                  413: more bytes or rows than a request may have
@@ -63,6 +64,12 @@ class KeyWrong(WebError):
     """The key is not one of ours."""
 
     status, code = 401, "key_wrong"
+
+
+class WebhookRefused(WebError):
+    """A delivery is not signed as it should be, or too old."""
+
+    status, code = 401, "signature_wrong"
 
 
 class ScopeTooSmall(WebError):

@@ -92,10 +92,16 @@ def post_events() -> Response:
     dropped = sent.dropped + _dropped(sent.rows.values, results)
     if dropped:
         metrics().tracker_dropped.inc(dropped)
-    return _answer(results, dropped)
+    return answer_rows(results, dropped)
 
 
-def _answer(results: list[RowResult], dropped: int) -> Response:
+def answer_rows(results: list[RowResult], dropped: int = 0) -> Response:
+    """
+    What became of each row, and counted.
+
+    Returns:
+        202 where any was taken, 413 or 422 where none was.
+    """
     counts = _count(results)
     body: dict[str, Any] = {
         "request_id": g.request_id,
@@ -104,7 +110,7 @@ def _answer(results: list[RowResult], dropped: int) -> Response:
     }
     if dropped:
         body["dropped"] = dropped
-    if any(counts[status] for status in _TAKEN):
+    if not results or any(counts[status] for status in _TAKEN):
         return json_answer(body, status=202)
     codes = {result.code for result in results}
     if codes == {"row_too_large"}:

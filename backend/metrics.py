@@ -114,6 +114,11 @@ class Metrics:
         self.stores_away = self._now(
             "shopgraph_store_away", "1 for a store that did not answer just now.", "store"
         )
+        self.connector_gap = self._now(
+            "connector_gap_minutes",
+            "How much of the past a connector has not brought.",
+            "connector",
+        )
         self.quality = self._now(
             "shopgraph_quality",
             "A figure of the newest report.",

@@ -22,6 +22,8 @@ def look(counted: Metrics) -> None:
 def _look_at_stream(counted: Metrics) -> None:
     counted.stream_waiting.set(parts().intake.depth())
     counted.dead_letters.set(parts().letters.depth())
+    for name, progress in parts().bookmarks.all().items():
+        counted.connector_gap.labels(name).set(progress.gap_minutes(clock_ms()))
 
 
 def _look_at_training(counted: Metrics) -> None:

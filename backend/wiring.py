@@ -18,7 +18,9 @@ from backend.shelf import Shelf
 from graph.domain.erasures import Receipt, ReceiptId
 from graph.domain.ids import UserId
 from graph.events import PastEvent
+from workers.intake.bookmarks import Bookmarks
 from workers.intake.deadletters import DeadLetters
+from workers.intake.deliveries import Deliveries, Webhook
 from workers.intake.online import Recent
 from workers.intake.pages import Listed
 from workers.intake.pseudonyms import Pseudonyms
@@ -141,6 +143,9 @@ class Parts:
     kept: Kept[Any]
     met: Kept[Any]
     pages: KeptPages
+    bookmarks: Bookmarks
+    deliveries: Deliveries
+    webhooks: Mapping[str, Webhook]
     keys: Keys
     settings: WebSettings
     clock_ms: Callable[[], int] = now_ms

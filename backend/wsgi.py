@@ -28,9 +28,14 @@ from graph.errors import GraphUnavailable, SchemaMissing
 from graph.settings import GraphSettings
 from ml.errors import ModelBroken
 from ml.serving.model import ServingModel as TrainedModel
+from workers.connectors.errors import ConnectorError
+from workers.connectors.settings import ConnectorSettings
+from workers.connectors.webhooks import webhooks
+from workers.intake.bookmarks import Bookmarks
 from workers.intake.changes import CatalogueChanges
 from workers.intake.consent import ConsentCopy
 from workers.intake.deadletters import DeadLetters
+from workers.intake.deliveries import Deliveries, Webhook
 from workers.intake.door import Door
 from workers.intake.intake import Intake
 from workers.intake.online import OnlineState
@@ -110,6 +115,9 @@ def build(graph: Graph | None = None) -> Flask:
         kept=kept,
         met=met,
         pages=Pages(intake.redis_url),
+        bookmarks=Bookmarks(intake.redis_url),
+        deliveries=Deliveries(intake.redis_url),
+        webhooks=senders(read(ConnectorSettings)),
         counted=PopularCount(port, now_ms=now_ms, window_ms=settings.popular_days * DAY_MS),
         keys=keys,
         settings=settings,
@@ -147,6 +155,19 @@ def _refuse_without(schema: Schema) -> None:
         raise SettingsMissing(f"{missing}; run `shopgraph migrate` first") from None
     except GraphUnavailable:
         log.warning("schema_not_checked")
+
+
+def senders(settings: ConnectorSettings) -> dict[str, Webhook]:
+    """
+    Who may send webhooks.
+
+    Raises:
+        SettingsMissing: a connector file makes no sense, or a secret is missing.
+    """
+    try:
+        return webhooks(settings)
+    except ConnectorError as error:
+        raise SettingsMissing(str(error)) from None
 
 
 def loader(settings: WebSettings) -> LoadModel:

@@ -36,8 +36,10 @@ from graph.events import PastEvent
 from graph.pulls import UserPage
 from graph.shelf import OnShelf, on_shelf
 from graph.users import Person
+from workers.intake.bookmarks import Bookmarks
 from workers.intake.changes import Stamp
 from workers.intake.deadletters import DeadLetters
+from workers.intake.deliveries import Deliveries, Webhook
 from workers.intake.door import Door
 from workers.intake.errors import QuotaExceeded, StreamUnavailable
 from workers.intake.online import Recent
@@ -466,6 +468,8 @@ def world(
     model: FakeModel | None = None,
     answers: dict[Callable[..., Any], Any] | None = None,
     verify_schema: Callable[[], None] = lambda: None,
+    webhooks: Mapping[str, Webhook] | None = None,
+    deliveries: Any = None,
     **settings: Any,
 ) -> World:
     """An application on stand-ins; with a model, it is live."""
@@ -512,6 +516,9 @@ def world(
             kept=Kept(now_ms=lambda: NOW_MS),
             met=Kept(now_ms=lambda: NOW_MS),
             pages=pages,
+            bookmarks=Bookmarks(NOWHERE),
+            deliveries=deliveries or Deliveries(NOWHERE),
+            webhooks=webhooks or {},
             counted=PopularCount(graph, now_ms=lambda: NOW_MS, window_ms=30 * 86_400_000),
             keys=Keys.parse(KEYS, origins=ORIGIN),
             settings=web_settings(**settings),

@@ -11,6 +11,7 @@ from workers.errors import JobsUnavailable
 TRAIN = "training.run"
 REFRESH = "embeddings.refresh"
 MEASURE = "quality.measure"
+PULL = "connector.pull"
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 # Both need torch, which only the workers of this queue are sure to have.
@@ -58,6 +59,10 @@ class Jobs:
     def measure(self, *, expires_s: float | None = None) -> None:
         """Ask for a report on the quality of the data; arguments and errors as ``refresh``."""
         self._send(MEASURE, expires_s=expires_s)
+
+    def pull(self, name: str, *, expires_s: float | None = None) -> None:
+        """Ask for what a platform changed since the last time; arguments as ``refresh``."""
+        self._send(PULL, name, expires_s=expires_s)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises ``JobsUnavailable``."""

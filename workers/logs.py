@@ -35,5 +35,5 @@ def configure(*, level: str = "INFO") -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     # The driver and the scheduler say more than an operator wants to read.
-    for name in ("neo4j", "apscheduler", "kombu", "amqp", "gensim"):
+    for name in ("neo4j", "apscheduler", "kombu", "amqp", "gensim", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)

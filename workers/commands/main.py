@@ -73,6 +73,11 @@ COMMANDS: dict[str, Entry] = {
         "Import files of the known formats.",
         offline=("--check", "layouts"),
     ),
+    "connectors": Entry(
+        "workers.commands.connectors:connectors",
+        "Bring in orders and refunds of platforms.",
+        offline=("list",),
+    ),
     "ingest": Entry("workers.commands.ingest:ingest", "Move events from the stream to the graph."),
     "deadletters": Entry(
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."

@@ -18,6 +18,8 @@ from graph.domain.models import Profile
 from graph.errors import GraphUnavailable
 from graph.leases import Lease
 from workers import logs
+from workers.connectors import job as connectors
+from workers.connectors.settings import ConnectorSettings
 from workers.errors import JobsUnavailable
 from workers.jobs import Jobs
 from workers.leases import HeldLease, now_ms
@@ -61,7 +63,8 @@ def bells(graph: Graph, jobs: Jobs, settings: ScheduleSettings) -> list[Bell]:
     def measure() -> None:
         jobs.measure(expires_s=settings.quality_every_s)
 
-    return timetable(settings, retrain=retrain, refresh=refresh, measure=measure)
+    pulls = connectors.bells(jobs, ConnectorSettings())
+    return timetable(settings, retrain=retrain, refresh=refresh, measure=measure) + pulls
 
 
 def keep_ringing(

@@ -74,9 +74,13 @@ class Intake:
         *,
         received_ms: int,
         body_bytes: int | None = None,
+        imported: bool = False,
     ) -> list[RowResult]:
         """
         Check rows and store the good ones; returns when they are on disk.
+
+        Args:
+            imported: history, which counts as received when it happened.
 
         Returns:
             What became of each row, in order.
@@ -91,6 +95,7 @@ class Intake:
                 rows,
                 default_source=caller.name,
                 received_ms=received_ms,
+                imported=imported,
                 body_bytes=body_bytes,
                 caller=caller,
                 seen=seen,

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -31,11 +31,16 @@ def _zone(name: str) -> str:
     return name
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A part of a file that somebody writes by hand: what it does not know is a mistake."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TimeForm(_Strict):
+S = TypeVar("S", bound=Strict)
+
+
+class TimeForm(Strict):
     """How times are written: numbers of a unit since 1970 UTC, or a clock on the wall."""
 
     unit: Literal["s", "ms", "us", "ns"] | None = None
@@ -48,8 +53,14 @@ class TimeForm(_Strict):
             raise ValueError("give either a unit, or a zone with or without a format")
         return self
 
+    def read(self, text: str) -> EpochMs:
+        """The moment that a text stands for; raises ``Unusable`` for one of another form."""
+        if self.unit is not None:
+            return EpochMs.of(number(whole(text), "event_time"), self.unit)
+        return wall(text, self.zone or "UTC", self.format)
 
-class EventMapping(_Strict):
+
+class EventMapping(Strict):
     """
     What a mapping file holds.
 
@@ -81,6 +92,27 @@ class EventMapping(_Strict):
         return self
 
 
+def read_toml(path: Path, kind: type[S], *, what: str) -> S:
+    """
+    What a file written by hand says.
+
+    Args:
+        what: the name of its kind, for the error.
+
+    Raises:
+        SourceMissing: there is no such file.
+        SourceUnreadable: it is none of its kind; the sentence says what is wrong where.
+    """
+    try:
+        return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise SourceMissing(f"there is no file {path}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SourceUnreadable(f"{path} is no TOML: {error}") from error
+    except ValidationError as error:
+        raise SourceUnreadable(f"{path} is no {what}: {_sentence(error)}") from error
+
+
 def read_mapping(path: Path) -> Layout:
     """
     The layout that a mapping file (TOML) describes.
@@ -89,14 +121,7 @@ def read_mapping(path: Path) -> Layout:
         SourceMissing: there is no such file.
         SourceUnreadable: it is no mapping; the sentence says what is wrong where.
     """
-    try:
-        mapping = EventMapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
-        raise SourceMissing(f"there is no file {path}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SourceUnreadable(f"{path} is no TOML: {error}") from error
-    except ValidationError as error:
-        raise SourceUnreadable(f"{path} is no mapping: {_sentence(error)}") from error
+    mapping = read_toml(path, EventMapping, what="mapping")
     return Layout(
         name=mapping.source,
         title=f"as {path.name} says",
@@ -149,10 +174,7 @@ class _Reader:
         return whole(text) if name.endswith("_id") else text
 
     def _time(self, text: str) -> EpochMs:
-        form = self._mapping.time
-        if form.unit is not None:
-            return EpochMs.of(number(whole(text), "event_time"), form.unit)
-        return wall(text, form.zone or "UTC", form.format)
+        return self._mapping.time.read(text)
 
 
 def _sentence(error: ValidationError) -> str:
