@@ -1,0 +1,162 @@
+"""A folder back into a graph; cut short, it goes on at the last batch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from graph import migrations, restores, tombstones
+from graph.client import Graph
+from graph.counts import GraphCounts, counts
+from graph.domain.ids import UserId
+from graph.restores import Restoring
+from graph.tombstones import TOMBSTONE
+from workers.connectors.imports import chunks
+from workers.graph_files.errors import RestoreIncomplete, RestoreRefused
+from workers.graph_files.folder import GraphFile, Manifest, read_lines, read_manifest, verify
+
+BATCH = 5_000
+
+
+class EraseAgain(Protocol):
+    """Erases people who were erased before and came back with an older state of the graph."""
+
+    def __call__(self, graph: Graph, also: Sequence[UserId]) -> int:
+        """
+        Erase everybody with a tombstone in the graph, and these.
+
+        Returns:
+            How many people there were to be erased.
+        """
+        ...
+
+
+def take_out_again(graph: Graph, also: Sequence[UserId]) -> int:
+    """The least that ``EraseAgain`` promises: none of them is in the graph afterwards."""
+    people = sorted({*graph.read(tombstones.everybody), *also})
+    return sum(graph.write(tombstones.take_out, some) for some in chunks(people, 100))
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """
+    What was put back.
+
+    Attributes:
+        left_out: edges, by type, one of whose ends had been removed while they were exported.
+        erased: people who were erased again.
+    """
+
+    manifest: Manifest
+    left_out: dict[str, int]
+    erased: int
+
+
+def restore(
+    graph: Graph,
+    folder: Path,
+    *,
+    owner: str,
+    now_ms: int,
+    erase_again: EraseAgain,
+    erased: Sequence[UserId] = (),
+    replace_graph: bool = False,
+    batch: int = BATCH,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Restored:
+    """
+    Put an exported graph back; nothing may be served or stored until this has ended.
+
+    Args:
+        owner: who runs the migrations.
+        erased: people to erase again beside those of whom the graph or the folder has tombstones.
+        replace_graph: throw away what is in the graph, all but its tombstones.
+        batch: lines of one transaction.
+        report: told how many lines of how many are written.
+
+    Raises:
+        FilesDamaged: the folder is not a whole export; nothing was changed.
+        RestoreRefused: the graph is not empty, or holds the beginning of another restore; or the
+            folder is newer than this program. Nothing was changed.
+        RestoreIncomplete: the graph does not hold what the folder does; it stays closed.
+    """
+    manifest = read_manifest(folder)
+    known = migrations.migrations()[-1].version
+    if manifest.migration > known:
+        raise RestoreRefused(f"{folder} was written by a newer program (V{manifest.migration})")
+    verify(folder, manifest)
+    now = _begun(graph, manifest, owner=owner, now_ms=now_ms, replace_graph=replace_graph)
+    if now.stage == "clearing":
+        restores.clear(graph)
+        now = graph.write(restores.note, replace(now, stage="loading"))
+    if now.stage == "loading":
+        now = _load(graph, folder, manifest, now, batch, report)
+        _must_be_whole(manifest, graph.read(counts), now.left_out)
+        migrations.change_again(graph, after=manifest.migration)
+        now = graph.write(restores.note, replace(now, stage="erasing"))
+    people = erase_again(graph, erased)
+    graph.write(restores.end)
+    return Restored(manifest, dict(now.left_out), people)
+
+
+def _begun(
+    graph: Graph, manifest: Manifest, *, owner: str, now_ms: int, replace_graph: bool
+) -> Restoring:
+    """How far this restore is, after the first look at the graph."""
+    begun = graph.read(restores.state)
+    if begun is not None and begun.source == manifest.sha256:
+        return begun
+    found = graph.read(counts)
+    kept = {label: n for label, n in found.nodes.items() if label != TOMBSTONE}
+    if not replace_graph and (kept or begun is not None):
+        told = ", ".join(f"{label} {n:,}" for label, n in kept.items())
+        raise RestoreRefused(f"the graph is not empty ({told}); --replace throws that away")
+    migrations.apply(graph, owner=owner, now_ms=now_ms)
+    stage = "clearing" if kept or begun is not None else "loading"
+    return graph.write(restores.note, Restoring(manifest.sha256, stage))
+
+
+def _load(
+    graph: Graph,
+    folder: Path,
+    manifest: Manifest,
+    now: Restoring,
+    batch: int,
+    report: Callable[[int, int], None],
+) -> Restoring:
+    # Nodes first: the edges look for their ends.
+    files = sorted(manifest.files, key=lambda file: (file.kind == "edges", file.name))
+    total = sum(file.lines for file in files)
+    done = sum(file.lines for file in files[: now.file]) + now.line
+    for file in files[now.file :]:
+        for rows in chunks(islice(read_lines(folder / file.name), now.line, None), batch):
+            now = _put(graph, manifest, file, rows, now)
+            done += len(rows)
+            report(done, total)
+        now = graph.write(restores.note, replace(now, file=now.file + 1, line=0))
+    return now
+
+
+def _put(
+    graph: Graph, manifest: Manifest, file: GraphFile, rows: list[Any], now: Restoring
+) -> Restoring:
+    if file.kind == "nodes":
+        key = manifest.keys[file.of]
+        return graph.write(restores.put_nodes, file.of, key, rows, before=now)
+    return graph.write(restores.put_edges, file.of, manifest.keys, rows, before=now)
+
+
+def _must_be_whole(manifest: Manifest, found: GraphCounts, left_out: Any) -> None:
+    """Compare what is in the graph with what the folder holds, label by label, type by type."""
+    nodes = dict(manifest.nodes)
+    if TOMBSTONE in found.nodes:  # those of the graph stayed beside those of the folder
+        nodes[TOMBSTONE] = max(nodes.get(TOMBSTONE, 0), found.nodes[TOMBSTONE])
+    edges = {type_: n - left_out.get(type_, 0) for type_, n in manifest.relationships.items()}
+    wanted = {**nodes, **{type_: n for type_, n in edges.items() if n}}
+    there = {**found.nodes, **found.relationships}
+    wrong = sorted(name for name in wanted.keys() | there.keys()
+                   if wanted.get(name, 0) != there.get(name, 0))  # fmt: skip
+    if wrong:
+        told = ", ".join(f"{one} {there.get(one, 0):,} of {wanted.get(one, 0):,}" for one in wrong)
+        raise RestoreIncomplete(f"the graph is not what was written: {told}")
