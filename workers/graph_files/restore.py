@@ -1,6 +1,7 @@
 """A folder back into a graph; cut short, it goes on at the last batch."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -92,7 +93,10 @@ def restore(
         now = graph.write(restores.note, replace(now, stage="loading"))
     if now.stage == "loading":
         now = _load(graph, folder, manifest, now, batch, report)
-        _must_be_whole(manifest, graph.read(counts), now.left_out)
+        wrong = _differences(manifest, graph.read(counts), now.left_out)
+        if wrong:
+            graph.write(restores.note, replace(now, source=""))  # to be begun anew
+            raise RestoreIncomplete(f"the graph is not what was written: {wrong}")
         migrations.change_again(graph, after=manifest.migration)
         now = graph.write(restores.note, replace(now, stage="erasing"))
     people = erase_again(graph, erased)
@@ -147,16 +151,15 @@ def _put(
     return graph.write(restores.put_edges, file.of, manifest.keys, rows, before=now)
 
 
-def _must_be_whole(manifest: Manifest, found: GraphCounts, left_out: Any) -> None:
-    """Compare what is in the graph with what the folder holds, label by label, type by type."""
+def _differences(manifest: Manifest, found: GraphCounts, left_out: Mapping[str, int]) -> str:
+    """Labels and types of which the graph holds another number than the folder, in words."""
     nodes = dict(manifest.nodes)
     if TOMBSTONE in found.nodes:  # those of the graph stayed beside those of the folder
         nodes[TOMBSTONE] = max(nodes.get(TOMBSTONE, 0), found.nodes[TOMBSTONE])
-    edges = {type_: n - left_out.get(type_, 0) for type_, n in manifest.relationships.items()}
-    wanted = {**nodes, **{type_: n for type_, n in edges.items() if n}}
-    there = {**found.nodes, **found.relationships}
-    wrong = sorted(name for name in wanted.keys() | there.keys()
-                   if wanted.get(name, 0) != there.get(name, 0))  # fmt: skip
-    if wrong:
-        told = ", ".join(f"{one} {there.get(one, 0):,} of {wanted.get(one, 0):,}" for one in wrong)
-        raise RestoreIncomplete(f"the graph is not what was written: {told}")
+    wanted = Counter(nodes) + Counter(manifest.relationships) - Counter(left_out)
+    there = Counter(found.nodes) + Counter(found.relationships)
+    return ", ".join(
+        f"{name} {there[name]:,} of {wanted[name]:,}"
+        for name in sorted(wanted.keys() | there.keys())
+        if wanted[name] != there[name]
+    )
