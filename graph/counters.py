@@ -2,6 +2,7 @@
 
 from neo4j import ManagedTransaction
 
+COUNTER = "Counter"
 EVENT_SEQ = "event_seq"
 USER_IDX = "user_idx"
 ITEM_IDX = "item_idx"

@@ -26,8 +26,8 @@ def counts(tx: ManagedTransaction) -> GraphCounts:
         )
     ]
     return GraphCounts(
-        _count(tx, {name: f"(:`{_safe(name)}`)" for name in labels if name[:2] != "__"}),
-        _count(tx, {name: f"()-[:`{_safe(name)}`]->()" for name in types if name != BOOKS}),
+        _count(tx, {name: f"(:{quoted(name)})" for name in labels if name[:2] != "__"}),
+        _count(tx, {name: f"()-[:{quoted(name)}]->()" for name in types if name != BOOKS}),
     )
 
 
@@ -39,8 +39,9 @@ def _count(tx: ManagedTransaction, patterns: dict[str, str]) -> dict[str, int]:
     return {name: n for name, n in sorted(found) if n > 0}
 
 
-def _safe(name: str) -> str:
-    return name.replace("`", "``")
+def quoted(name: str) -> str:
+    """A label, type or property as a query may name it, whatever letters it has."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def views_and_facts(tx: ManagedTransaction) -> tuple[int, int]:

@@ -5,6 +5,7 @@ GraphError
 ├── GraphUnavailable      the server cannot be reached, or gave up for now; worth another try
 ├── GraphRejected         the server refused a query: a fault of ours, not worth another try
 ├── SchemaMissing         constraints or indexes are not there yet; run the migrations
+│   └── RestoreUnfinished a graph is being put back: what is there is not yet whole
 ├── MigrationError        a migration file is malformed, changed, or another runner is at work
 ├── UnknownCampaign       no campaign has that id
 ├── UnknownModel          no model has that version
@@ -29,6 +30,10 @@ class GraphRejected(GraphError):
 
 class SchemaMissing(GraphError):
     """The graph lacks its constraints or indexes."""
+
+
+class RestoreUnfinished(SchemaMissing):
+    """A graph is being put back, so nothing may be served or stored."""
 
 
 class MigrationError(GraphError):

@@ -13,6 +13,7 @@ from neo4j import ManagedTransaction
 from graph.client import Graph
 from graph.cypher_files import Mode, mode_of, normalised, statements_of
 from graph.errors import MigrationError, SchemaMissing
+from graph.restores import must_be_over
 
 log = structlog.get_logger(__name__)
 
@@ -127,15 +128,29 @@ def apply(graph: Graph, *, owner: str, now_ms: int, folder: Path | None = None) 
 
 def verify(graph: Graph, folder: Path | None = None) -> None:
     """
-    Make sure that the graph has its constraints and indexes.
+    Make sure that the graph has its constraints and indexes, and all of what was put back.
 
     Raises:
         SchemaMissing: some migration has not been applied.
+        RestoreUnfinished: a restore was begun and has not ended.
     """
     books = graph.read(_books)
     missing = [one.source for one in migrations(folder) if one.version not in books]
     if missing:
         raise SchemaMissing(f"migrations not applied: {', '.join(missing)}")
+    graph.read(must_be_over)
+
+
+def change_again(graph: Graph, *, after: str, folder: Path | None = None) -> None:
+    """
+    Change data that comes from an older graph as the migrations after a version changed ours.
+
+    Args:
+        after: the newest version that the data has seen.
+    """
+    for migration in migrations(folder):
+        if migration.version > after and migration.mode != "schema":
+            _RUN[migration.mode](graph, migration)
 
 
 def _read(path: Path) -> Migration:

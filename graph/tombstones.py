@@ -7,6 +7,12 @@ from neo4j import ManagedTransaction
 from graph import counters
 from graph.domain.ids import UserId
 
+TOMBSTONE = "Tombstone"
+"""Label of the nodes that name, by ``user_id``, who was erased."""
+
+RECORDS = (TOMBSTONE, "Erasure", "Audit")
+"""Labels of what proves that somebody was erased; no restore takes one of these away."""
+
 ERASURES = "erasures"
 """Counts erasures; who has seen the same number has seen the same tombstones."""
 

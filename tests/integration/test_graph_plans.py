@@ -8,6 +8,7 @@ from neo4j import ManagedTransaction
 
 from graph import (
     counts,
+    dump,
     edges,
     events,
     impressions,
@@ -143,3 +144,16 @@ def test_counting_takes_the_numbers_that_the_store_keeps(migrated_graph: Graph) 
     assert {"NodeCountFromCountStore", "RelationshipCountFromCountStore"} <= found
     assert not found & (SCANS | {"EagerAggregation"})
     assert labels != types
+
+
+def test_a_dump_is_read_as_ranges_of_an_index(migrated_graph: Graph) -> None:
+    """Neither sorted nor scanned, so that memory stays as it is while the graph grows."""
+    for section in (
+        dump.Section("events", "", "VIEWED"),
+        dump.Section("rest", "User", "SAME_AS"),
+        dump.Section("edges", "User", "USES"),
+        dump.Section("nodes", "User", ""),
+    ):
+        query = dump.statement(section, ("user_id",), is_first=False)
+        found = operators(migrated_graph, query, after=["a"], upper=1, limit=1, earlier=[], keys={})
+        assert found.isdisjoint(SCANS | {"Sort", "Top"}), (section, found)

@@ -60,9 +60,12 @@ COMMANDS: dict[str, Entry] = {
         "Write the data of the stopped services into one file.",
         needs_services=False,
     ),
+    "export": Entry(
+        "workers.commands.export:export_", "Write the graph into a folder, while everything runs."
+    ),
     "restore": Entry(
         "workers.commands.backup:restore",
-        "Put a backup in place of the data of the stopped services.",
+        "Put back a backup (one file) or an exported graph (a folder).",
         needs_services=False,
     ),
     "migrate": Entry(

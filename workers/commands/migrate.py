@@ -40,8 +40,12 @@ def migrate(mode: str | None, as_json: bool) -> None:
 
 def apply(graph: Graph) -> list[migrations.Migration]:
     """Apply what is pending, as this process."""
-    name = f"{socket.gethostname()}:{os.getpid()}"
-    return migrations.apply(graph, owner=name, now_ms=now_ms())
+    return migrations.apply(graph, owner=this_process(), now_ms=now_ms())
+
+
+def this_process() -> str:
+    """What this process is known by in the books."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _print_status(graph: Graph, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -132,17 +132,20 @@ class Erasures:
         return done
 
 
-def apply_tombstones(erasing: Erasures, graph: Graph) -> int:
+def apply_tombstones(erasing: Erasures, graph: Graph, also: Iterable[UserId] = ()) -> int:
     """
     Erase again everybody whom a graph has marked as erased and still, or again, holds.
 
     For a graph that was put back from an older copy: call it after the marks were put back and
     before anything is served.
 
+    Args:
+        also: others who were erased, where the marks are lost.
+
     Returns:
         How many people were erased again.
     """
-    back = graph.read(erasures.marked_and_there)
-    for user_id in back:
+    back = {*graph.read(erasures.marked_and_there), *also}
+    for user_id in sorted(back):
         erasing.erase(user_id, by="restore")
     return len(back)
