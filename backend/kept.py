@@ -51,11 +51,13 @@ class Kept(Generic[T]):
         """Hold an answer; whoever was asked for longest ago makes room."""
         if key is None:
             return
-        until = min(until_ms, self._now_ms() + _LONGEST_MS)
+        now = self._now_ms()
         with self._lock:
-            self._held[key] = until, answer
+            self._held[key] = min(until_ms, now + _LONGEST_MS), answer
             self._held.move_to_end(key)
             if len(self._held) > self._most:
+                self._held.popitem(last=False)
+            while next(iter(self._held.values()))[0] <= now:
                 self._held.popitem(last=False)
 
 

@@ -12,6 +12,9 @@ from http.client import HTTPConnection, HTTPException
 import numpy as np
 import psutil
 
+from graph import training_runs
+from graph.domain.ids import RunId
+from graph.domain.models import RunState
 from workers import runs
 from workers.benchmarks.changing import SHORT, Asking, asking, served_shop
 from workers.benchmarks.figures import Bar, Figure
@@ -77,25 +80,36 @@ def soak_figures(minutes: float, report: Callable[[str], None]) -> Iterator[Figu
         report(f"{minutes:g} minutes of everything at once")
         teller.start()
         with asking(stack.target, people) as asked:
-            _live_on(stack, memory, minutes * 60)
+            trained = _live_on(stack, memory, minutes * 60)
         stop.set()
         teller.join()
         yield from _came_to(asked, telling, memory, minutes)
+        yield from _trained(stack, trained)
 
 
-def _live_on(stack: Stack, memory: Memory, seconds: float) -> None:
+def _live_on(stack: Stack, memory: Memory, seconds: float) -> RunId | None:
     """Refresh every minute, train in the middle, and look at the memory."""
-    jobs, began, trained = Jobs(stack.redis_url), time.monotonic(), False
+    jobs, began, trained = Jobs(stack.redis_url), time.monotonic(), None
     refreshed = began
     while (now := time.monotonic()) - began < seconds:
         memory.look()
         if now - refreshed >= REFRESH_S:
             jobs.refresh()
             refreshed = now
-        if not trained and now - began > seconds / 2:
-            runs.request(stack.graph, jobs, profile="paper", options={**SHORT, "force": True})
-            trained = True
+        if trained is None and now - began > seconds / 2:
+            options = {**SHORT, "force": True}
+            trained = runs.request(stack.graph, jobs, profile="paper", options=options)[0].run_id
         time.sleep(LOOK_S)
+    return trained
+
+
+def _trained(stack: Stack, run_id: RunId | None) -> Iterator[Figure]:
+    """Whether the training in the middle came to an end, and to which."""
+    if run_id is not None:
+        run = stack.graph.read(training_runs.get, run_id)
+        detail = run.error or f"{run.state.value}, at {run.stage}"
+        has_ended = float(run.state is RunState.FINISHED)
+        yield Figure("trainings that ended well", has_ended, "", 1, Bar.AT_LEAST, detail)
 
 
 def _tell(
@@ -136,5 +150,6 @@ def _came_to(asked: Asking, told: Telling, memory: Memory, minutes: float) -> It
     for kind in sorted(memory.seen):
         early, late, growth = memory.growth(kind)
         detail = f"{early:,.0f} MiB, later {late:,.0f} MiB"
-        bar = GROWTH if kind in ("api", "ingest", "Valkey") else None
+        # Valkey keeps ids for a day and lists for half an hour, so it grows that long.
+        bar = GROWTH if kind in ("api", "ingest", "training worker") else None
         yield Figure(f"memory of {kind} grew", growth, "%", bar, Bar.AT_MOST, detail)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -94,7 +95,8 @@ class Pages:
 
     def _stored(self, name: str) -> bytes | None:
         with ours():
-            return self._client.get(_key(name))
+            kept = self._client.get(_key(name))
+        return None if kept is None else zlib.decompress(kept)
 
     def _write_on(self) -> None:
         while True:
@@ -112,7 +114,8 @@ class Pages:
                 with ours(), self._client.pipeline(transaction=False) as pipe:
                     for name, (owner, text) in self._writing.items():
                         keys = [_key(name), _ERASED]
-                        self._keep(keys=keys, args=[owner or "", text, KEPT_S], client=pipe)
+                        args = [owner or "", zlib.compress(text, 1), KEPT_S]
+                        self._keep(keys=keys, args=args, client=pipe)
                     pipe.execute()
             except StreamUnavailable:
                 self._is_away = True

@@ -234,3 +234,14 @@ def test_of_too_many_answers_the_one_asked_for_longest_ago_goes() -> None:
     assert kept.get("x") is None
     kept.put(None, "never", until_ms=NOW_MS * 2)
     assert kept.get(None) is None
+
+
+def test_what_is_true_no_more_makes_room_at_once() -> None:
+    """Not only once there are too many: a quiet shop holds no more than the last minute."""
+    moment = [NOW_MS]
+    kept = Kept[str](now_ms=lambda: moment[0])
+    for number in range(3):
+        kept.put(number, "a list", until_ms=NOW_MS + 1_000)
+    moment[0] += 1_000
+    kept.put("new", "a list", until_ms=NOW_MS + 9_000)
+    assert list(kept._held) == ["new"]
