@@ -127,5 +127,11 @@ def _text(listed: Listed) -> bytes:
     return orjson.dumps({field.name: getattr(listed, field.name) for field in fields(Listed)})
 
 
+def owner_of(kept: bytes) -> str | None:
+    """Whose own list it is, as Valkey keeps it."""
+    owner: str | None = orjson.loads(zlib.decompress(kept))["user_id"]
+    return owner
+
+
 def _key(name: str) -> str:
     return f"{KEYS}{name}"

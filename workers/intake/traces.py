@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from redis import ResponseError
 
 from graph.domain.events import Event
@@ -141,7 +140,7 @@ class Traces:
             theirs += [
                 key
                 for key, text in zip(some, held, strict=True)
-                if text and orjson.loads(text).get("user_id") in user_ids
+                if text and pages.owner_of(text) in user_ids
             ]
         with ours():
             return int(self._client.delete(*theirs)) if theirs else 0
