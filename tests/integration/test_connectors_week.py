@@ -1,6 +1,5 @@
 """A made-up week on every platform: whatever goes wrong, each order is in the graph once."""
 
-import base64
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,24 +9,13 @@ from neo4j import ManagedTransaction
 
 from graph.client import Graph
 from tests.platforms.server import Platform
-from tests.platforms.setups import KINDS, Setup, set_up
+from tests.platforms.setups import KINDS, Setup, intake_settings, set_up
 from tests.platforms.shop import BEGIN_MS, DAY_MS, HOUR_MS
 from workers.connectors.connector import Clock
 from workers.connectors.running import pull_if_due
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
 from workers.intake.bookmarks import Bookmarks
-from workers.intake.settings import IntakeSettings
-
-
-@pytest.fixture
-def intake(redis_url: str) -> IntakeSettings:
-    """Keys and addresses of the intake."""
-    return IntakeSettings(
-        REDIS_URL=redis_url,
-        pseudonym_key=base64.b64encode(b"p" * 32).decode(),
-        encryption_key=base64.b64encode(bytes(range(64))).decode(),
-    )
 
 
 @pytest.fixture(params=KINDS)
@@ -65,12 +53,12 @@ def sold(platform: Platform, name: str) -> Counter[tuple[str, str, int, int]]:
 
 
 def test_j1_after_a_week_of_faults_every_order_is_in_the_graph_exactly_once(
-    setup: Setup, graph: Graph, redis_url: str, intake: IntakeSettings
+    setup: Setup, graph: Graph, redis_url: str
 ) -> None:
     """Pulled every four hours, half a day without the platform, and three tokens that expire."""
     platform, clock = setup.platform, setup.platform.clock
     fake = Clock(clock.now_ms, clock.sleep)
-    bookmarks = Bookmarks(redis_url)
+    bookmarks, intake = Bookmarks(redis_url), intake_settings(redis_url)
     gaps: list[float] = []
     for hour in range(0, 7 * 24 + 12, 4):
         clock.ms = max(clock.ms, BEGIN_MS + hour * HOUR_MS)

@@ -1,5 +1,6 @@
 """Every connector with the platform that it is tried on."""
 
+import base64
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tests.platforms.server import Platform, serving
 from tests.platforms.shop import FakeClock, Shop
 from workers.connectors.settings import ConnectorSettings
 from workers.connectors.tokens import Token
+from workers.intake.settings import IntakeSettings
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,25 @@ KINDS = {
     "jd": Kind(200_000, jd.gateway, _jd),
     "till": Kind(300_000, rest.interface, _rest),
 }
+
+
+def environment(redis_url: str) -> dict[str, str]:
+    """What the intake reads from its environment."""
+    return {
+        "REDIS_URL": redis_url,
+        "SHOPGRAPH_PSEUDONYM_KEY": base64.b64encode(b"p" * 32).decode(),
+        "SHOPGRAPH_ENCRYPTION_KEY": base64.b64encode(bytes(range(64))).decode(),
+    }
+
+
+def intake_settings(redis_url: str) -> IntakeSettings:
+    """The same as settings."""
+    told = environment(redis_url)
+    return IntakeSettings(
+        REDIS_URL=redis_url,
+        pseudonym_key=told["SHOPGRAPH_PSEUDONYM_KEY"],
+        encryption_key=told["SHOPGRAPH_ENCRYPTION_KEY"],
+    )  # type: ignore[arg-type, call-arg]
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pytest
 
 from backend.settings import WebSettings
 from graph.settings import GraphSettings
+from workers.connectors.settings import ConnectorSettings
 from workers.ingest.settings import IngestSettings
 from workers.intake.settings import IntakeSettings
 from workers.local.settings import LocalSettings, Ports
@@ -68,6 +69,7 @@ SETTINGS = (
     IngestSettings,
     JobSettings,
     ScheduleSettings,
+    ConnectorSettings,
     LocalSettings,
     Ports,
     QualitySettings,

@@ -51,7 +51,8 @@ class Jd:
     """What was bought in a shop of JD, and what was given back."""
 
     name = "jd"
-    reach = Reach(step_ms=60 * MINUTE_MS, longest_ms=30 * DAY_MS, history_ms=89 * DAY_MS)
+    # Orders may be asked for by the month, but refunds by ten days of approval at most.
+    reach = Reach(step_ms=60 * MINUTE_MS, longest_ms=9 * DAY_MS, history_ms=89 * DAY_MS)
 
     def __init__(self, jos: Jos, *, item_field: str = "skuId") -> None:
         """
@@ -67,8 +68,7 @@ class Jd:
         for order in self._orders(window):
             if _is_bought(order):
                 yield self._purchase(order)
-        approved = beijing_wall(min(since_ms, until_ms - LOOK_BACK_MS + MINUTE_MS))
-        end = beijing_wall(until_ms)
+        approved, end = beijing_wall(until_ms - LOOK_BACK_MS), beijing_wall(until_ms)
         known: dict[str, Record] = {}
         for one in self._cancelled(approved, end):
             yield self._cancellation(one, known)

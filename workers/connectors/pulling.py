@@ -8,7 +8,7 @@ from typing import Protocol
 import structlog
 
 from workers.connectors.connector import DAY_MS, MINUTE_MS, Clock, Connector, Raw
-from workers.connectors.errors import ConnectorError, PlatformError
+from workers.connectors.errors import ConnectorError, PlatformError, PlatformTrouble
 from workers.connectors.imports import CHUNK_ROWS, chunks
 from workers.connectors.refused import Refused
 from workers.intake.bookmarks import Bookmarks, Progress
@@ -124,10 +124,17 @@ class Pull:
 
     def _bring(self, since_ms: int, until_ms: int, done: Pulled) -> None:
         # All of the window before any of it: an error on the last page leaves nothing half done.
-        rows = list(self._connector.read(since_ms, until_ms))
-        for chunk in chunks(rows, CHUNK_ROWS):
-            self._take(self._refused.others(chunk), until_ms, done)
+        for chunk in chunks(self._read(since_ms, until_ms), CHUNK_ROWS):
+            if rows := self._refused.others(chunk):
+                self._take(rows, until_ms, done)
         done.windows += 1
+
+    def _read(self, since_ms: int, until_ms: int) -> list[Raw]:
+        try:
+            return list(self._connector.read(since_ms, until_ms))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # The platform has changed its answers: that is noted, and the gap shows it.
+            raise PlatformTrouble(f"answers of another form: {type(error).__name__}") from error
 
     def _take(self, rows: Sequence[Raw], until_ms: int, done: Pulled) -> None:
         now_ms = self._clock.now_ms()

@@ -1,6 +1,5 @@
 """The file that describes an interface: where its lists are, how it pages and signs in."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -158,6 +157,9 @@ def read_rest_form(path: Path) -> RestForm:
     return read_toml(path, RestForm, what="connector")
 
 
-def found(expression: str, record: Mapping[str, Any]) -> Any:
-    """What an expression finds in a record."""
-    return jmespath.search(expression, record)
+def found(expression: str, record: Any) -> Any:
+    """What an expression finds in a record; nothing where the record is of another kind."""
+    try:
+        return jmespath.search(expression, record)
+    except JMESPathError:
+        return None

@@ -12,7 +12,7 @@ NONE = SecretStr("")
 class ConnectorSettings(BaseSettings):
     """Credentials and rules of the connectors; environment prefix ``SHOPGRAPH_``."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SHOPGRAPH_", frozen=True, env_ignore_empty=True)
 
     taobao_app_key: str = Field(default="", description="of the application; sets Taobao up")
     taobao_app_secret: SecretStr = Field(default=NONE, description="of the application")

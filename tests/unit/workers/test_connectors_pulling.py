@@ -120,6 +120,15 @@ def test_j2_the_bookmark_stays_before_the_window_that_failed() -> None:
     assert (desk.until_min, desk.progress.problem) == (60, None)
 
 
+def test_answers_of_another_form_are_noted_and_not_skipped() -> None:
+    """A field that a platform renamed stops the bookmark, and says so."""
+    desk = Desk(Connector(fails=[KeyError("secret")]))
+    with pytest.raises(PlatformTrouble):
+        desk.pull.run()
+    assert desk.progress.problem == "PlatformTrouble: answers of another form: KeyError"
+    assert desk.until_min == 0
+
+
 def test_the_bookmark_stays_where_the_stream_takes_nothing() -> None:
     """Only what is on disk counts."""
     desk = Desk(rows=Rows(is_away=True))
