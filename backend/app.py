@@ -21,6 +21,7 @@ from backend import (
     items,
     metrics,
     models,
+    person_data,
     popular,
     promotions,
     recommendations,
@@ -48,6 +49,7 @@ KEYED = (
     models.bp,
     consent.bp,
     erasures.bp,
+    person_data.bp,
     click_through.bp,
     dead_letters.bp,
 )

@@ -1,6 +1,9 @@
 """Erasing a person through the real API: nothing stays, comes back, or goes of anybody else."""
 
+import json
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,13 +12,18 @@ from flask.testing import FlaskClient
 
 from backend.people import pseudonym
 from backend.wiring import parts
-from graph import erasures, users
+from graph import erasures, tombstones, users
 from graph.client import Graph
 from tests.factories import ADMIN, SERVER, told
 from tests.privacy import erase, everything, held_in_valkey, life, row, send
+from workers.connectors.files.json_lines import JsonLines
+from workers.connectors.imports import ImportRun
+from workers.connectors.rejects import RejectFile
 from workers.intake.deadletters import DeadLetters
+from workers.intake.door import Door
 from workers.intake.errors import StreamUnavailable
 from workers.intake.letters import of_event
+from workers.intake.stream import EventStream
 from workers.intake.traces import Traces
 
 Drain = Callable[[], object]
@@ -142,6 +150,25 @@ def test_what_was_taken_before_the_mark_was_known_at_the_door_is_left_out_by_ing
     stream.append([told("late|1", user_id=of(app, user_id="ann"), user_ref="sealed")])
     drain()
     assert of(app, user_id="ann") not in str(graph.read(everything))
+
+
+def test_an_import_refuses_their_rows_with_the_reason(
+    app: Flask, client: FlaskClient, graph: Graph, redis_url: str, tmp_path: Path
+) -> None:
+    """The reject file says the line; the rows of others are taken."""
+    erase(client, user_id="ann")
+    path = tmp_path / "log.jsonl"
+    rows = [row("a", user_id="ann", item_id="i"), row("b", user_id="ben", item_id="i")]
+    path.write_text("\n".join(json.dumps(one) for one in rows))
+    with app.app_context():
+        door = Door(parts().pseudonyms)
+    erased = partial(graph.read, tombstones.among)
+    run = ImportRun(door, EventStream(redis_url), graph, erased=erased)
+    with RejectFile(tmp_path / "rejects", resumed=False) as rejects:
+        done = run.send(JsonLines(path), rejects, after=0)
+    assert (done.events, done.rejected) == (1, 1)
+    told_off = json.loads((tmp_path / "rejects").read_text())
+    assert (told_off["line"], told_off["reason"]) == (1, "erased")
 
 
 def test_the_answer_is_cold_at_once_and_nothing_is_held_of_them(

@@ -5,12 +5,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import available_timezones
 
 import click
 from rich.progress import TaskID
 
+from graph import tombstones
 from graph.client import Graph
 from graph.domain.events import EventType
 from graph.settings import GraphSettings
@@ -238,13 +240,16 @@ def _looked(source: Source, where: Path) -> tuple[Imported, RejectFile]:
 
 def _stored(source: Source, where: Path) -> tuple[Imported, RejectFile]:
     settings = IntakeSettings()
+    pseudonyms = settings.pseudonyms()
     with _graph() as graph, _progress() as report, while_ingesting(graph):
+        pseudonyms.know_returned(graph.read(tombstones.generations))
         run = ImportRun(
-            Door(settings.pseudonyms()),
+            Door(pseudonyms),
             EventStream(settings.redis_url),
             graph,
             report=lambda done: report("lines", done.lines, 0),
             catalogue=ToldItems(graph, CatalogueChanges(settings.redis_url)),
+            erased=partial(graph.read, tombstones.among),
         )
         after = run.resume_after(source)
         with RejectFile(where, resumed=after > 0) as rejects:
