@@ -14,6 +14,8 @@ from workers.wiring import Parts, Worker
 # These bring torch with them: hundreds of megabytes that the other queues have no use for.
 _TRAINING_MODULES = ("workers.training", "workers.refresh")
 
+_DEFAULT_MODULES = ("workers.privacy.jobs",)
+
 
 def create_worker(broker_url: str, *, parts: Parts) -> Worker:
     """Configure Celery and hand the parts to the jobs; opens no connection of its own."""
@@ -52,9 +54,9 @@ def load_jobs(queues: set[str]) -> None:
             "this worker serves the training queue, and torch is not installed:"
             " pip install 'shopgraph[train]', or leave the queue out"
         )
-    if TRAINING_QUEUE in queues:
-        for module in _TRAINING_MODULES:
-            importlib.import_module(module)
+    modules = _TRAINING_MODULES if TRAINING_QUEUE in queues else ()
+    for module in (*modules, *(_DEFAULT_MODULES if DEFAULT_QUEUE in queues else ())):
+        importlib.import_module(module)
 
 
 @worker_init.connect

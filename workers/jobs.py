@@ -10,6 +10,7 @@ from workers.errors import JobsUnavailable
 
 TRAIN = "training.run"
 REFRESH = "embeddings.refresh"
+RETENTION = "privacy.retention"
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 # Both need torch, which only the workers of this queue are sure to have.
@@ -53,6 +54,10 @@ class Jobs:
             expires_s: a worker that is free only later than this need not bother.
         """
         self._send(REFRESH, expires_s=expires_s)
+
+    def retention(self) -> None:
+        """Ask for a pass over what is too old; raises as ``train``."""
+        self._send(RETENTION)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises ``JobsUnavailable``."""

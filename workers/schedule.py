@@ -78,13 +78,18 @@ class Rings(Protocol):
 
 
 def timetable(
-    settings: ScheduleSettings, *, retrain: Callable[[], None], refresh: Callable[[], None]
+    settings: ScheduleSettings,
+    *,
+    retrain: Callable[[], None],
+    refresh: Callable[[], None],
+    retention: Callable[[], None],
 ) -> list[Bell]:
     """All periodic jobs."""
     every = IntervalTrigger(seconds=settings.refresh_every_s, start_date=EPOCH, timezone=UTC)
     return [
         Bell("retrain", OncePerDay(settings.retrain_at, settings.zone), retrain),
         Bell("refresh", every, refresh),
+        Bell("retention", OncePerDay(settings.retention_at, settings.zone), retention),
     ]
 
 

@@ -11,6 +11,7 @@ from graph.settings import GraphSettings
 from workers.ingest.settings import IngestSettings
 from workers.intake.settings import IntakeSettings
 from workers.local.settings import LocalSettings, Ports
+from workers.privacy.settings import PrivacySettings
 from workers.settings import JobSettings, ScheduleSettings
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,7 @@ SETTINGS = (
     JobSettings,
     ScheduleSettings,
     LocalSettings,
+    PrivacySettings,
     Ports,
 )
 

@@ -78,6 +78,9 @@ COMMANDS: dict[str, Entry] = {
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."
     ),
     "export": Entry("workers.commands.export:export", "Write a person's data into a file."),
+    "retention": Entry(
+        "workers.commands.retention:retention", "Take away what was kept long enough."
+    ),
     "erase": Entry("workers.commands.erase:erase", "Take a person out of every store, for good."),
     "train": Entry("workers.commands.train:train", "Train on the graph and follow the run."),
     "evaluate": Entry(

@@ -58,7 +58,7 @@ def bells(graph: Graph, jobs: Jobs, settings: ScheduleSettings) -> list[Bell]:
     def refresh() -> None:
         jobs.refresh(expires_s=settings.refresh_every_s)
 
-    return timetable(settings, retrain=retrain, refresh=refresh)
+    return timetable(settings, retrain=retrain, refresh=refresh, retention=jobs.retention)
 
 
 def keep_ringing(

@@ -168,11 +168,14 @@ def test_the_timetable_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SHOPGRAPH_TIMEZONE", "Europe/Berlin")
     monkeypatch.setenv("SHOPGRAPH_RETRAIN_AT", "03:15")
     monkeypatch.setenv("SHOPGRAPH_REFRESH_EVERY_S", "600")
-    table = timetable(ScheduleSettings(), retrain=lambda: None, refresh=lambda: None)
+    table = timetable(
+        ScheduleSettings(), retrain=lambda: None, refresh=lambda: None, retention=lambda: None
+    )
     now = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     due = {bell.name: bell.trigger.get_next_fire_time(None, now) for bell in table}
     assert due["retrain"] == datetime(2026, 7, 2, 1, 15, tzinfo=UTC)
     assert due["refresh"] == datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+    assert due["retention"] == datetime(2026, 7, 2, 2, 30, tzinfo=UTC)
 
 
 def test_an_unknown_time_zone_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
