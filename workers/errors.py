@@ -8,6 +8,7 @@ WorkersError
 ├── RunInterrupted      the graph went away in the middle of a run; it will be tried again
 ├── RunFailed           a training run ended without a new model; the old one stays
 ├── GateRefused         a model was trained, but it may not go live
+├── RotationRefused     keys cannot be changed as things stand; nothing was moved
 ├── ModelUnusable       a model cannot answer any more, or never could
 ├── ApiUnavailable      the HTTP interface does not answer
 └── ApiRefused          the HTTP interface answered with an error
@@ -40,6 +41,10 @@ class RunFailed(WorkersError):
 
 class GateRefused(WorkersError):
     """A freshly trained model is not good enough to answer; ``figures`` says why."""
+
+
+class RotationRefused(WorkersError):
+    """Keys cannot be changed as things stand."""
 
 
 class ModelUnusable(WorkersError):

@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
 from backend.people import pseudonym
 from backend.wiring import parts
-from graph import erasures, tombstones, users
+from graph import counts, erasures, tombstones, users
 from graph.client import Graph
+from graph.domain.ids import EventId
+from graph.events import record
 from tests.factories import ADMIN, SERVER, told
+from tests.integration.conftest import WIPE
 from tests.privacy import erase, everything, held_in_valkey, life, row, send
+from workers.commands.erase import erase as erase_command
 from workers.connectors.files.json_lines import JsonLines
 from workers.connectors.imports import ImportRun
 from workers.connectors.rejects import RejectFile
@@ -25,6 +30,7 @@ from workers.intake.errors import StreamUnavailable
 from workers.intake.letters import of_event
 from workers.intake.stream import EventStream
 from workers.intake.traces import Traces
+from workers.privacy.erasure import Erasures, apply_tombstones
 
 Drain = Callable[[], object]
 
@@ -277,3 +283,42 @@ def test_flags_and_consent_make_no_node_of_somebody_who_was_erased(
     erase(client, user_id="ann")
     client.put("/v1/people", json={"user_id": "ann", "is_staff": True}, headers=ADMIN)
     assert graph.read(users.person, of(app, user_id="ann"), slot=None) is None
+
+
+def test_an_older_copy_of_the_graph_is_erased_again(
+    app: Flask, client: FlaskClient, drain: Drain, graph: Graph
+) -> None:
+    """The person is back from a dump of before; the marks of the newer graph are applied."""
+    send(client, *life("ann", "tab-ann", "ann"), row("b", user_id="ben", item_id="item-1"))
+    drain()
+    erase(client, user_id="ann")
+    marks = graph.read(tombstones.marks)
+    graph.run_alone(WIPE)
+    with app.app_context():
+        erasing = parts().erasures
+        ann, ben = (told("w|1", user_id=of(app, user_id=who)) for who in ("ann", "ben"))
+    graph.write(record, [ann, ben._replace(event_id=EventId("w|2"))])
+    assert isinstance(erasing, Erasures)
+    assert apply_tombstones(erasing, graph, marks) == 1
+    left = str(graph.read(everything))
+    assert of(app, user_id="ann") not in left
+    assert of(app, user_id="ben") in left
+    assert send(client, row("late", user_id="ann", item_id="i")) == ["erased"]
+    assert apply_tombstones(erasing, graph, marks) == 0
+
+
+def test_the_command_erases_and_prints_the_receipt(
+    app: Flask, client: FlaskClient, drain: Drain, graph: Graph
+) -> None:
+    """It asks first; with --yes it does not."""
+    send(client, row("a", user_id="ann", item_id="i"), row("v", anonymous_id="tab", item_id="i"))
+    drain()
+    run = CliRunner()
+    assert run.invoke(erase_command, ["ann"], input="n\n").exit_code == 1
+    assert of(app, user_id="ann") in str(graph.read(everything))
+    done = run.invoke(erase_command, ["ann", "--yes", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["counts"] == {"edges.VIEWED": 1, "nodes.User": 1, "online": 1}
+    shown = run.invoke(erase_command, ["tab", "--anonymous", "--yes"])
+    assert "nodes.User" in shown.output
+    assert graph.read(counts.counts).nodes.get("User") is None

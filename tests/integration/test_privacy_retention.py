@@ -1,5 +1,6 @@
 """What has been kept long enough goes by itself, and is counted."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from workers.privacy.retention import Retention
 from workers.privacy.settings import PrivacySettings
 
 DAY_MS = 86_400_000
-NOW_MS = 2_000_000_000_000
+NOW_MS = int(time.time() * 1_000)
+"""Of this machine, since the stream dates dead letters by the server's clock."""
 
 
 def swept(graph: Graph, redis_url: str, store: Path, *, days: int = 0, **changes: Any) -> Any:

@@ -78,6 +78,7 @@ COMMANDS: dict[str, Entry] = {
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."
     ),
     "export": Entry("workers.commands.export:export", "Write a person's data into a file."),
+    "keys": Entry("workers.commands.keys:keys", "New keys for pseudonyms, with the same history."),
     "retention": Entry(
         "workers.commands.retention:retention", "Take away what was kept long enough."
     ),

@@ -132,16 +132,19 @@ class Erasures:
         return done
 
 
-def apply_tombstones(erasing: Erasures, graph: Graph) -> int:
+def apply_tombstones(erasing: Erasures, graph: Graph, marks: tombstones.Marks) -> int:
     """
-    Erase again everybody whom a graph has marked as erased and still, or again, holds.
+    Erase again everybody who was erased since an older copy of the graph was made.
 
-    For a graph that was put back from an older copy: call it after the marks were put back and
-    before anything is served.
+    For a graph that was put back: call it before anything is served.
+
+    Args:
+        marks: of ``tombstones.marks``, read from the graph that the older copy replaces.
 
     Returns:
         How many people were erased again.
     """
+    graph.write(tombstones.put_back, marks)
     back = graph.read(erasures.marked_and_there)
     for user_id in back:
         erasing.erase(user_id, by="restore")
