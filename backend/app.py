@@ -26,6 +26,7 @@ from backend import (
     promotions,
     recommendations,
     similar,
+    tags,
     tracing,
     tracker,
     training,
@@ -50,6 +51,7 @@ KEYED = (
     consent.bp,
     erasures.bp,
     person_data.bp,
+    tags.bp,
     click_through.bp,
     dead_letters.bp,
 )

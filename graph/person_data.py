@@ -1,11 +1,11 @@
 """All that is keyed to one person, read for the person."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from neo4j import ManagedTransaction
 
-from graph import identities
+from graph import identities, tags
 from graph.domain.ids import UserId
 
 
@@ -20,6 +20,7 @@ class PersonData:
             its start, ``end`` by the kind of node, and the properties.
         devices: which ones, with first and last sight.
         campaigns, coupons: who sent what and why, and what was used.
+        tags: what is thought of them.
     """
 
     profiles: list[dict[str, Any]]
@@ -27,6 +28,7 @@ class PersonData:
     devices: list[dict[str, Any]]
     campaigns: list[dict[str, Any]]
     coupons: list[dict[str, Any]]
+    tags: list[dict[str, Any]]
 
 
 def read(tx: ManagedTransaction, user_id: UserId) -> PersonData:
@@ -37,6 +39,7 @@ def read(tx: ManagedTransaction, user_id: UserId) -> PersonData:
         devices=_rows(tx, user_id, _DEVICES),
         campaigns=_rows(tx, user_id, _CAMPAIGNS),
         coupons=_rows(tx, user_id, _COUPONS),
+        tags=[asdict(one) for one in tags.tags(tx, user_id)],
     )
 
 

@@ -39,7 +39,9 @@ def forget_people(tx: ManagedTransaction, *, before_ms: int) -> Counter[str]:
         MATCH (u:User)
         WHERE u.last_seen < $before AND NOT coalesce(u.is_staff, false)
           AND u.consent_collection IS NULL AND u.consent_personalisation IS NULL
-          AND u.consent_marketing IS NULL AND NOT EXISTS { (u)-[r]-() WHERE type(r) <> 'USES' }
+          AND u.consent_marketing IS NULL
+          AND NOT EXISTS { (u)-[r]-() WHERE NOT type(r) IN ['USES', 'SAME_AS', 'IDENTIFIED'] }
+          AND NOT EXISTS { (u)-[:SAME_AS|IDENTIFIED]-(o:User) WHERE o.last_seen >= $before }
         WITH u LIMIT $most
         OPTIONAL MATCH (u)-[:USES]->(d:Device)
         WITH collect(DISTINCT u) AS people, collect(DISTINCT d) AS devices

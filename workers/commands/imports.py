@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from zoneinfo import available_timezones
 
@@ -249,7 +248,7 @@ def _stored(source: Source, where: Path) -> tuple[Imported, RejectFile]:
             graph,
             report=lambda done: report("lines", done.lines, 0),
             catalogue=ToldItems(graph, CatalogueChanges(settings.redis_url)),
-            erased=partial(graph.read, tombstones.among),
+            erased=lambda people: graph.read(tombstones.among, people),
         )
         after = run.resume_after(source)
         with RejectFile(where, resumed=after > 0) as rejects:

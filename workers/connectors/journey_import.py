@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -127,7 +126,7 @@ class JourneyImport:
             self._stream,
             self._graph,
             report=sent,
-            erased=partial(self._graph.read, tombstones.among),
+            erased=lambda people: self._graph.read(tombstones.among, people),
         )
         after = run.resume_after(self._data)
         if after >= total:

@@ -38,7 +38,7 @@ def lines(data: PersonData, raw_ids: Mapping[UserId, str]) -> Iterator[dict[str,
     for profile in data.profiles:
         yield {RECORD: "profile", **profile, "raw_id": raw_ids.get(profile["user_id"])}
     yield from _events(data, raw_ids)
-    for name in ("devices", "campaigns", "coupons"):
+    for name in ("devices", "campaigns", "coupons", "tags"):
         for told in getattr(data, name):
             yield {RECORD: name.removesuffix("s"), **told}
 

@@ -31,6 +31,8 @@ NEEDS = {
     ("GET", "/v1/erasures"): Scope.ADMIN,
     ("GET", "/v1/audit"): Scope.ADMIN,
     ("GET", "/v1/person-data"): Scope.ADMIN,
+    ("GET", "/v1/tags"): Scope.ADMIN,
+    ("DELETE", "/v1/tags"): Scope.ADMIN,
     ("GET", "/v1/click-through"): Scope.SERVER,
     ("GET", "/v1/dead-letters"): Scope.ADMIN,
     ("PUT", "/v1/dead-letters"): Scope.ADMIN,
