@@ -77,6 +77,11 @@ class Known:
     person: Person | None
     past: tuple[PastEvent, ...]
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether some of what they did, and what was learnt from it, may not be used."""
+        return self.person is not None and bool(self.person.without)
+
 
 def pseudonym(*, user_id: str | None, anonymous_id: str | None) -> UserId:
     """The id under which the graph knows a person."""
@@ -98,7 +103,7 @@ class Met:
         """Whether that, and what Valkey holds, is all that they did."""
         if recent.state == self.state:
             return True
-        if recent.events is None:
+        if recent.events is None or self.known.is_restricted:
             return False
         newest = max((event.ts for event in self.known.past), default=0)
         oldest = min((event.ts for event in recent.events), default=0)
@@ -160,7 +165,9 @@ def met(seen: Glance, loaded: Loaded | None, *, now_ms: int) -> Shopper:
         known = _known(seen, loaded, held, now_ms)
     except GraphUnavailable:
         return Shopper(user_id=user_id, history=tuple(held), is_degraded=True, stamp=seen.stamp)
-    if recent is not None and recent.events is None and known.past:
+    if known.is_restricted:
+        held = []  # what Valkey holds tells no categories
+    elif recent is not None and recent.events is None and known.past:
         _hold(user_id, known.past, recent.state)
     if not _may_personalise(known.person):
         return Shopper(user_id=user_id, is_degraded=recent is None, stamp=seen.stamp)
@@ -188,6 +195,7 @@ def _known(seen: Glance, loaded: Loaded | None, held: Sequence[PastEvent], now_m
         slot=loaded.slot if loaded else None,
         since_ms=_since(loaded, held, now_ms),
         limit=parts().settings.history_limit if _needs_past(recent) else 0,
+        most=parts().settings.history_limit,
     )
     if recent is not None and loaded is not None and known.pointer == loaded.version:
         kept.put(key, Met(known, recent.state), until_ms=_NEVER_MS)
@@ -195,11 +203,29 @@ def _known(seen: Glance, loaded: Loaded | None, held: Sequence[PastEvent], now_m
 
 
 def look_up(
-    tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None, since_ms: int, limit: int
+    tx: ManagedTransaction,
+    user_id: UserId,
+    *,
+    slot: Slot | None,
+    since_ms: int,
+    limit: int,
+    most: int,
 ) -> Known:
-    """Person, past and model pointer; the pointer last, so a swap in between is noticed."""
+    """
+    Person, past and model pointer; the pointer last, so a swap in between is noticed.
+
+    Args:
+        limit: most events; 0 where what Valkey holds is enough.
+        most: in place of it for somebody of whom not all may be used.
+    """
     person = users.person(tx, user_id, slot=slot)
-    past = events.history(tx, user_id, since_ms=since_ms, limit=limit) if limit else []
+    without = person.without if person else ()
+    limit = most if without else limit
+    past = (
+        events.history(tx, user_id, since_ms=since_ms, limit=limit, without=without)
+        if limit
+        else []
+    )
     pointer = model_store.live(tx)
     return Known(pointer=pointer.version if pointer else None, person=person, past=tuple(past))
 
@@ -241,7 +267,7 @@ def _since(loaded: Loaded | None, held: Sequence[PastEvent], now_ms: int) -> int
 
 
 def _vector(known: Known, loaded: Loaded | None) -> Sequence[float] | None:
-    if loaded is None or known.person is None:
+    if loaded is None or known.person is None or known.is_restricted:
         return None
     if known.pointer != loaded.version:
         models().wake()

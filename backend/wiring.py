@@ -16,6 +16,7 @@ from backend.live import LiveModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
 from graph.domain.erasures import Receipt, ReceiptId
+from graph.domain.events import Event
 from graph.domain.ids import UserId
 from graph.events import PastEvent
 from workers.intake.bookmarks import Bookmarks
@@ -68,6 +69,10 @@ class RecentEvents(Protocol):
 
     def recent(self, user_id: UserId) -> Recent:
         """What is held of a person; raises ``StreamUnavailable``."""
+        ...
+
+    def remember(self, events: Iterable[Event], *, changed: Iterable[UserId] = ()) -> None:
+        """Have the list of some people read from the graph again."""
         ...
 
     def fill(self, user_id: UserId, events: Sequence[PastEvent], state: int) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from typing import Any
 
@@ -21,9 +22,9 @@ from backend.serving import LoadModel, ModelUnusable, ServingModel
 from backend.settings import SettingsMissing, WebSettings, read
 from backend.shelf import Shelf
 from backend.wiring import Parts, now_ms
-from graph import migrations, users
+from graph import key_ring, migrations, users
 from graph.client import Graph
-from graph.domain.ids import ModelVersion
+from graph.domain.ids import ModelVersion, UserId
 from graph.errors import GraphUnavailable, SchemaMissing
 from graph.settings import GraphSettings
 from ml.errors import ModelBroken
@@ -40,6 +41,7 @@ from workers.intake.door import Door
 from workers.intake.intake import Intake
 from workers.intake.online import OnlineState
 from workers.intake.pages import Pages
+from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.replay import Replay
 from workers.intake.settings import IntakeSettings
 from workers.jobs import Jobs
@@ -83,7 +85,7 @@ def build(graph: Graph | None = None) -> Flask:
     port = Breaker(store)
     pseudonyms = intake.pseudonyms()
     consent = ConsentCopy(intake.redis_url)
-    load_denied = partial(port.read, users.barred)
+    load_denied = partial(_barred, port, pseudonyms)
     letters = DeadLetters(intake.redis_url, intake.keeping(), pseudonyms=pseudonyms)
     changes = CatalogueChanges(intake.redis_url)
     shelf = Shelf(port, changes, now_ms=now_ms)
@@ -126,6 +128,22 @@ def build(graph: Graph | None = None) -> Flask:
     web = create_app(parts)
     live.watch()
     return web
+
+
+def _barred(graph: Breaker, pseudonyms: Pseudonyms) -> Mapping[str, Iterable[UserId]]:
+    """
+    Who denied what, as long as this process goes by the key that the graph goes by.
+
+    Raises:
+        KeysChanged: they were rotated since this process began.
+    """
+    if graph.write(key_ring.settle, pseudonyms.key_ids[-1]) != pseudonyms.key_ids[-1]:
+        raise KeysChanged("the pseudonyms go by another key; start this process again")
+    return graph.read(users.barred)
+
+
+class KeysChanged(Exception):
+    """The keys of this process are not those of the graph."""
 
 
 class Schema:

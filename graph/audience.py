@@ -6,6 +6,7 @@ from graph.candidates import Candidate
 from graph.domain.events import ITEM_BEHAVIOURS
 from graph.domain.ids import ItemId, UserId
 from graph.domain.models import Slot
+from graph.tags import NOT_FORBIDDEN
 
 MOST = 5_000
 """People looked at, those who came nearest lately first."""
@@ -33,7 +34,9 @@ def audience(
         }
         MATCH (i)<-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                      |REFUNDED|REVIEWED|INQUIRED|SHARED]-(person:User)
-        WHERE r.ts >= $since_ms AND r.ts <= $now_ms
+        WHERE r.ts >= $since_ms AND r.ts <= $now_ms AND """
+        + NOT_FORBIDDEN
+        + """
         OPTIONAL MATCH (person)-[:SAME_AS]->(customer:User)
         WITH coalesce(customer, person) AS u, i = target AS is_it, type(r) AS type, max(r.ts) AS ts
         WHERE u.kind = 'customer' AND u.ref IS NOT NULL
@@ -44,8 +47,9 @@ def audience(
              [pair IN collect([is_it, type, ts]) WHERE pair[0] | [pair[1], pair[2]]] AS steps
         ORDER BY size(steps) > 0 DESC, latest DESC, u.user_id LIMIT $most
         RETURN u.user_id AS user_id, u.ref AS ref, steps,
-               CASE $slot WHEN 'blue' THEN u.embedding_blue
-                          WHEN 'green' THEN u.embedding_green END AS embedding
+               CASE WHEN EXISTS { (u)-[:WITHOUT]->() } THEN null
+                    WHEN $slot = 'blue' THEN u.embedding_blue
+                    WHEN $slot = 'green' THEN u.embedding_green END AS embedding
         """,
         item_id=item_id,
         since_ms=since_ms,

@@ -1,6 +1,7 @@
 """Who took data of people out, or away: by the name of a key, never by the name of a person."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,17 +37,24 @@ class Entry:
     about: str | None
 
 
-def note(tx: ManagedTransaction, entry: Entry) -> None:
-    """Write an act down; one about somebody who was erased names the receipt."""
+def note(tx: ManagedTransaction, entry: Entry, counts: Mapping[str, int] | None = None) -> None:
+    """
+    Write an act down; one about somebody who was erased names the receipt.
+
+    Args:
+        counts: how much the act took away, by what it was.
+    """
     tx.run(
         """
         OPTIONAL MATCH (t:Tombstone {user_id: $about})
-        CREATE (:Audit {at: $at, kind: $act, by: $by, about: coalesce(t.receipt_id, $about)})
+        CREATE (:Audit {at: $at, kind: $act, by: $by, about: coalesce(t.receipt_id, $about),
+                        counts: $counts})
         """,
         at=entry.at,
         act=entry.act,
         by=entry.by,
         about=entry.about,
+        counts=None if counts is None else json.dumps(counts, sort_keys=True),
     ).consume()
 
 

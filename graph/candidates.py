@@ -9,6 +9,7 @@ from graph.domain.campaigns import Campaign
 from graph.domain.events import ITEM_BEHAVIOURS
 from graph.domain.ids import ItemId, UserId
 from graph.domain.models import Slot
+from graph.tags import NOT_FORBIDDEN
 
 DAY_MS = 86_400_000
 
@@ -63,8 +64,9 @@ def candidates(
               MATCH (u)-[r:REDEEMED]->(:Coupon)
               WHERE r.campaign_id = $campaign_id AND r.ts <= $now_ms }
         RETURN u.user_id AS user_id, u.ref AS ref,
-               CASE $slot WHEN 'blue' THEN u.embedding_blue
-                          WHEN 'green' THEN u.embedding_green END AS embedding
+               CASE WHEN EXISTS { (u)-[:WITHOUT]->() } THEN null
+                    WHEN $slot = 'blue' THEN u.embedding_blue
+                    WHEN $slot = 'green' THEN u.embedding_green END AS embedding
         ORDER BY user_id
         """,
         campaign_id=campaign.campaign_id,
@@ -92,7 +94,9 @@ def _touched(
         WITH DISTINCT i
         MATCH (i)<-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                      |REFUNDED|REVIEWED|INQUIRED|SHARED]-(person:User)
-        WHERE r.ts >= $since_ms AND r.ts <= $now_ms
+        WHERE r.ts >= $since_ms AND r.ts <= $now_ms AND """
+        + NOT_FORBIDDEN
+        + """
         WITH i, person, type(r) AS type, max(r.ts) AS ts
         OPTIONAL MATCH (person)-[:SAME_AS]->(customer:User)
         WITH coalesce(customer, person) AS u, i.item_id AS item_id, type, ts

@@ -102,13 +102,19 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
 
 
 def history(
-    tx: ManagedTransaction, user_id: UserId, *, since_ms: int, limit: int
+    tx: ManagedTransaction,
+    user_id: UserId,
+    *,
+    since_ms: int,
+    limit: int,
+    without: Sequence[str] = (),
 ) -> list[PastEvent]:
     """
     A person's latest behaviours on items, newest first, also as the visitor they were before.
 
     Args:
         since_ms: nothing older than this, milliseconds UTC.
+        without: nothing with items of these main categories.
     """
     rows = tx.run(
         "MATCH (me:User {user_id: $user_id})"
@@ -116,13 +122,15 @@ def history(
         + """
         MATCH (person)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
                          |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
-        WHERE r.ts >= $since_ms AND r.duplicate_of IS NULL
+        WHERE r.ts >= $since_ms AND r.duplicate_of IS NULL AND (size($without) = 0 OR NOT EXISTS {
+            MATCH (i)-[:IN_CATEGORY {rank: 0}]->(c:Category) WHERE c.path IN $without })
         WITH r, i ORDER BY r.ts DESC, r.seq DESC LIMIT $limit
         RETURN type(r) AS type, i.item_id AS item_id, r.ts AS ts, r.price_minor AS price_minor
         """,
         user_id=user_id,
         since_ms=since_ms,
         limit=limit,
+        without=list(without),
     )
     return [
         PastEvent(_TYPE_OF[row["type"]], ItemId(row["item_id"]), row["ts"], row["price_minor"])

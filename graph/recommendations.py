@@ -161,6 +161,8 @@ def _steps(tx: ManagedTransaction, user_id: UserId) -> list[Step]:
         + """
         MATCH (person)-[r:CLICKED|VIEWED|CARTED|FAVORITED|PURCHASED|REVIEWED|INQUIRED|SHARED]
               ->(seen:Item)
+        WHERE NOT EXISTS {
+            (seen)-[:IN_CATEGORY {rank: 0}]->(:Category)<-[:WITHOUT]-(:User {user_id: $user_id}) }
         WITH seen, r ORDER BY r.ts DESC LIMIT $recent
         WITH seen, type(r) AS type, $weights[type(r)] AS weight, max(r.ts) AS ts
         OPTIONAL MATCH (seen)-[:IN_CATEGORY {rank: 0}]->(c:Category)

@@ -1,6 +1,8 @@
 """Who was erased: nothing may be stored of them, wherever it comes from and however late."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 
 from neo4j import ManagedTransaction
 
@@ -91,6 +93,48 @@ def lay(
         user_ids=sorted(user_ids),
         receipt_id=receipt_id,
         now_ms=now_ms,
+    ).consume()
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """
+    All that a graph knows of erasures, to be put back into an older copy of it.
+
+    Attributes:
+        tombstones, receipts: properties of the nodes; nothing in them names anybody.
+    """
+
+    tombstones: list[dict[str, Any]]
+    receipts: list[dict[str, Any]]
+
+
+def marks(tx: ManagedTransaction) -> Marks:
+    """Every tombstone and every receipt."""
+    stones = tx.run("MATCH (t:Tombstone) RETURN properties(t) AS told ORDER BY told.user_id")
+    receipts = tx.run("MATCH (e:Erasure) RETURN properties(e) AS told ORDER BY told.receipt_id")
+    return Marks([row["told"] for row in stones], [row["told"] for row in receipts])
+
+
+def put_back(tx: ManagedTransaction, known: Marks) -> None:
+    """Put marks of another copy beside those that are there; of one mark the later telling wins."""
+    counters.take(tx, counters.EVENT_SEQ, 0)
+    counters.take(tx, ERASURES, len(known.tombstones))
+    tx.run(
+        """
+        UNWIND $rows AS row
+        MERGE (t:Tombstone {user_id: row.user_id})
+        SET t += row
+        """,
+        rows=known.tombstones,
+    ).consume()
+    tx.run(
+        """
+        UNWIND $rows AS row
+        MERGE (e:Erasure {receipt_id: row.receipt_id})
+        SET e += row
+        """,
+        rows=known.receipts,
     ).consume()
 
 

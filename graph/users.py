@@ -41,6 +41,7 @@ class Person:
         kind: ``customer`` or ``visitor``.
         consent: ``granted``, ``denied`` or ``unknown`` per purpose that was ever said.
         embedding: vector in the asked slot, where one is stored.
+        without: categories that they do not want to be known for.
     """
 
     user_id: UserId
@@ -49,6 +50,7 @@ class Person:
     embedding: list[float] | None
     is_bot: bool = False
     is_staff: bool = False
+    without: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +100,8 @@ def person(tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None) -> Per
         RETURN u.kind AS kind,
                coalesce(u.is_bot, false) OR coalesce(c.is_bot, false) AS is_bot,
                coalesce(u.is_staff, false) OR coalesce(c.is_staff, false) AS is_staff,
+               [(u)-[:WITHOUT]->(one:Category) | one.path] AS without,
+               [(c)-[:WITHOUT]->(one:Category) | one.path] AS without_too,
                [u.consent_collection, c.consent_collection] AS collection,
                [u.consent_personalisation, c.consent_personalisation] AS personalisation,
                [u.consent_marketing, c.consent_marketing] AS marketing,
@@ -116,6 +120,7 @@ def person(tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None) -> Per
         embedding=record["embedding"],
         is_bot=record["is_bot"],
         is_staff=record["is_staff"],
+        without=tuple(sorted({*record["without"], *(record["without_too"] or ())})),
     )
 
 

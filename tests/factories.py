@@ -309,6 +309,12 @@ class FakeOnline:
         state = self.states.get(user_id, 0)
         return Recent(self.held.get(user_id), state, is_denied, self.changes.stamp())
 
+    def remember(self, events: Iterable[Event], *, changed: Iterable[UserId] = ()) -> None:
+        """These people are other ones now."""
+        for user_id in changed:
+            self.states[user_id] = self.states.get(user_id, 0) + 1
+            self.held.pop(user_id, None)
+
     def fill(self, user_id: str, events: Sequence[PastEvent], state: int) -> bool:
         """Hold it."""
         self.held[user_id] = list(events)

@@ -10,6 +10,8 @@ import redis
 from flask.testing import FlaskClient
 from neo4j import ManagedTransaction
 
+from graph.domain.events import Event
+from tests import shop
 from tests.factories import ADMIN, SERVER
 
 BOOKS = ("Tombstone",)
@@ -56,6 +58,13 @@ def life(user_id: str, visitor_id: str, mark: str) -> list[dict[str, Any]]:
         row(f"{mark}-buy", "purchase", **who, **order, lines=lines, ago_s=50),
         row(f"{mark}-back", "refund", **who, **order, ago_s=20),
     ]
+
+
+def shop_until_now() -> list[Event]:
+    """The small shop, with its last event an hour ago, so that what is sent now is its present."""
+    events = shop.checkerboard()
+    shift = int(time.time() * 1_000) - 3_600_000 - max(one.ts for one in events)
+    return [one._replace(ts=one.ts + shift, received_ts=one.ts + shift) for one in events]
 
 
 def everything(tx: ManagedTransaction) -> list[str]:

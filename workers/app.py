@@ -13,7 +13,8 @@ from workers.wiring import Parts, Worker
 
 # These bring torch with them: hundreds of megabytes that the other queues have no use for.
 _TRAINING_MODULES = ("workers.training", "workers.refresh")
-_DEFAULT_MODULES = ("workers.connectors.job", "workers.quality.job")
+
+_DEFAULT_MODULES = ("workers.connectors.job", "workers.privacy.jobs", "workers.quality.job")
 
 
 def create_worker(broker_url: str, *, parts: Parts) -> Worker:

@@ -10,6 +10,7 @@ WorkersError
 ├── GateRefused         a model was trained, but it may not go live
 ├── NoReport            nobody has measured the data yet
 ├── NoRows              a check that is not known, or that no row by itself can fail
+├── RotationRefused     keys cannot be changed as things stand; nothing was moved
 ├── ModelUnusable       a model cannot answer any more, or never could
 ├── ApiUnavailable      the HTTP interface does not answer
 └── ApiRefused          the HTTP interface answered with an error
@@ -50,6 +51,10 @@ class NoReport(WorkersError):
 
 class NoRows(WorkersError):
     """A check of which no rows can be told."""
+
+
+class RotationRefused(WorkersError):
+    """Keys cannot be changed as things stand."""
 
 
 class ModelUnusable(WorkersError):

@@ -12,6 +12,7 @@ TRAIN = "training.run"
 REFRESH = "embeddings.refresh"
 MEASURE = "quality.measure"
 PULL = "connector.pull"
+RETENTION = "privacy.retention"
 DEFAULT_QUEUE = "default"
 TRAINING_QUEUE = "training"
 # Both need torch, which only the workers of this queue are sure to have.
@@ -63,6 +64,10 @@ class Jobs:
     def pull(self, name: str, *, expires_s: float | None = None) -> None:
         """Ask for what a platform changed since the last time; arguments as ``refresh``."""
         self._send(PULL, name, expires_s=expires_s)
+
+    def retention(self) -> None:
+        """Ask for a pass over what is too old; raises as ``train``."""
+        self._send(RETENTION)
 
     def ping(self) -> None:
         """Ask the broker for a sign of life; raises ``JobsUnavailable``."""

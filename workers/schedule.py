@@ -83,12 +83,14 @@ def timetable(
     retrain: Callable[[], None],
     refresh: Callable[[], None],
     measure: Callable[[], None],
+    retention: Callable[[], None],
 ) -> list[Bell]:
     """All periodic jobs."""
     return [
         Bell("retrain", OncePerDay(settings.retrain_at, settings.zone), retrain),
         Bell("refresh", _every(settings.refresh_every_s), refresh),
         Bell("quality", _every(settings.quality_every_s), measure),
+        Bell("retention", OncePerDay(settings.retention_at, settings.zone), retention),
     ]
 
 

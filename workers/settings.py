@@ -93,6 +93,9 @@ class ScheduleSettings(BaseSettings):
         default="UTC", description="IANA zone of the times below"
     )
     retrain_at: time = Field(default=time(2, 30), description="local time of the nightly training")
+    retention_at: time = Field(
+        default=time(4, 30), description="local time at which what is too old goes"
+    )
     refresh_every_s: int = Field(
         default=300, ge=10, description="seconds between two refreshes of stored embeddings"
     )

@@ -260,7 +260,7 @@ def test_m5_a_person_erased_after_the_dump_is_erased_again_before_anything_is_se
         assert {anna, ben} <= served.read(people), "the old state is there for a moment,"
         with pytest.raises(RestoreUnfinished):
             migrations.verify(served)  # in which nothing is served
-        return apply_tombstones(erasing, served, also)
+        return apply_tombstones(erasing, served, also=also)
 
     restored = put_back(graph, folder, replace_graph=True, erased=[ben], erase_again=erase_again)
     assert restored.erased == 2

@@ -1,22 +1,36 @@
 """Erasing a person through the real API: nothing stays, comes back, or goes of anybody else."""
 
+import json
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
 from flask.testing import FlaskClient
 
 from backend.people import pseudonym
 from backend.wiring import parts
-from graph import erasures, users
+from graph import counts, erasures, tombstones, users
 from graph.client import Graph
+from graph.domain.ids import EventId
+from graph.events import record
 from tests.factories import ADMIN, SERVER, told
+from tests.integration.conftest import WIPE
 from tests.privacy import erase, everything, held_in_valkey, life, row, send
+from workers.commands.erase import erase as erase_command
+from workers.connectors.files.json_lines import JsonLines
+from workers.connectors.imports import ImportRun
+from workers.connectors.rejects import RejectFile
 from workers.intake.deadletters import DeadLetters
+from workers.intake.door import Door
 from workers.intake.errors import StreamUnavailable
 from workers.intake.letters import of_event
+from workers.intake.stream import EventStream
 from workers.intake.traces import Traces
+from workers.privacy.erasure import Erasures, apply_tombstones
 
 Drain = Callable[[], object]
 
@@ -144,6 +158,25 @@ def test_what_was_taken_before_the_mark_was_known_at_the_door_is_left_out_by_ing
     assert of(app, user_id="ann") not in str(graph.read(everything))
 
 
+def test_an_import_refuses_their_rows_with_the_reason(
+    app: Flask, client: FlaskClient, graph: Graph, redis_url: str, tmp_path: Path
+) -> None:
+    """The reject file says the line; the rows of others are taken."""
+    erase(client, user_id="ann")
+    path = tmp_path / "log.jsonl"
+    rows = [row("a", user_id="ann", item_id="i"), row("b", user_id="ben", item_id="i")]
+    path.write_text("\n".join(json.dumps(one) for one in rows))
+    with app.app_context():
+        door = Door(parts().pseudonyms)
+    erased = partial(graph.read, tombstones.among)
+    run = ImportRun(door, EventStream(redis_url), graph, erased=erased)
+    with RejectFile(tmp_path / "rejects", resumed=False) as rejects:
+        done = run.send(JsonLines(path), rejects, after=0)
+    assert (done.events, done.rejected) == (1, 1)
+    told_off = json.loads((tmp_path / "rejects").read_text())
+    assert (told_off["line"], told_off["reason"]) == (1, "erased")
+
+
 def test_the_answer_is_cold_at_once_and_nothing_is_held_of_them(
     app: Flask, client: FlaskClient, drain: Drain, redis_url: str
 ) -> None:
@@ -250,3 +283,42 @@ def test_flags_and_consent_make_no_node_of_somebody_who_was_erased(
     erase(client, user_id="ann")
     client.put("/v1/people", json={"user_id": "ann", "is_staff": True}, headers=ADMIN)
     assert graph.read(users.person, of(app, user_id="ann"), slot=None) is None
+
+
+def test_an_older_copy_of_the_graph_is_erased_again(
+    app: Flask, client: FlaskClient, drain: Drain, graph: Graph
+) -> None:
+    """The person is back from a dump of before; the marks of the newer graph are applied."""
+    send(client, *life("ann", "tab-ann", "ann"), row("b", user_id="ben", item_id="item-1"))
+    drain()
+    erase(client, user_id="ann")
+    marks = graph.read(tombstones.marks)
+    graph.run_alone(WIPE)
+    with app.app_context():
+        erasing = parts().erasures
+        ann, ben = (told("w|1", user_id=of(app, user_id=who)) for who in ("ann", "ben"))
+    graph.write(record, [ann, ben._replace(event_id=EventId("w|2"))])
+    assert isinstance(erasing, Erasures)
+    assert apply_tombstones(erasing, graph, marks) == 1
+    left = str(graph.read(everything))
+    assert of(app, user_id="ann") not in left
+    assert of(app, user_id="ben") in left
+    assert send(client, row("late", user_id="ann", item_id="i")) == ["erased"]
+    assert apply_tombstones(erasing, graph, marks) == 0
+
+
+def test_the_command_erases_and_prints_the_receipt(
+    app: Flask, client: FlaskClient, drain: Drain, graph: Graph
+) -> None:
+    """It asks first; with --yes it does not."""
+    send(client, row("a", user_id="ann", item_id="i"), row("v", anonymous_id="tab", item_id="i"))
+    drain()
+    run = CliRunner()
+    assert run.invoke(erase_command, ["ann"], input="n\n").exit_code == 1
+    assert of(app, user_id="ann") in str(graph.read(everything))
+    done = run.invoke(erase_command, ["ann", "--yes", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["counts"] == {"edges.VIEWED": 1, "nodes.User": 1, "online": 1}
+    shown = run.invoke(erase_command, ["tab", "--anonymous", "--yes"])
+    assert "nodes.User" in shown.output
+    assert graph.read(counts.counts).nodes.get("User") is None

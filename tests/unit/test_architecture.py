@@ -12,6 +12,7 @@ from workers.connectors.settings import ConnectorSettings
 from workers.ingest.settings import IngestSettings
 from workers.intake.settings import IntakeSettings
 from workers.local.settings import LocalSettings, Ports
+from workers.privacy.settings import PrivacySettings
 from workers.quality.settings import QualitySettings
 from workers.settings import JobSettings, ScheduleSettings
 
@@ -71,6 +72,7 @@ SETTINGS = (
     ScheduleSettings,
     ConnectorSettings,
     LocalSettings,
+    PrivacySettings,
     Ports,
     QualitySettings,
 )

@@ -2,7 +2,6 @@
 
 import time
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -79,7 +78,7 @@ def _into_graph(folder: Path, replace: bool, erased: list[str]) -> Restored:
                 folder,
                 owner=this_process(),
                 now_ms=now_ms(),
-                erase_again=partial(apply_tombstones, erasing),
+                erase_again=lambda restored, also: apply_tombstones(erasing, restored, also=also),
                 erased=[UserId(one) for one in erased],
                 replace_graph=replace,
                 report=report,

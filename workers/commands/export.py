@@ -1,23 +1,29 @@
-"""``shopgraph export``: the graph in files, written while everything runs."""
+"""``shopgraph export``: the graph, or a person's data, in files, while everything runs."""
 
 from pathlib import Path
 
 import click
+import orjson
 
+from graph import tombstones
 from graph.client import Graph
 from graph.settings import GraphSettings
 from workers.commands.output import bar, console
-from workers.graph_files.export import LINES, export
+from workers.graph_files.export import LINES
+from workers.graph_files.export import export as write_graph
 from workers.graph_files.folder import GraphFile
+from workers.intake.settings import IntakeSettings
 from workers.leases import now_ms
+from workers.local.secrets import write_private
+from workers.privacy.portable import export as lines_of
 
 
-@click.group(name="export")
-def export_() -> None:
+@click.group()
+def export() -> None:
     """Write what is stored into files, while everything runs."""
 
 
-@export_.command()
+@export.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--without-vectors", is_flag=True, help="Leave the embeddings out.")
 @click.option(
@@ -38,7 +44,7 @@ def graph(folder: Path, without_vectors: bool, lines: int) -> None:
             progress.update(task, description=file.of, advance=file.lines)
 
         try:
-            manifest = export(
+            manifest = write_graph(
                 source,
                 folder,
                 now_ms=now_ms(),
@@ -53,3 +59,31 @@ def graph(folder: Path, without_vectors: bool, lines: int) -> None:
         f"{folder}: {len(manifest.files)} files, {size / 2**20:,.1f} MiB, events up to number"
         f" {manifest.last_seq:,}. Keep secrets.json elsewhere."
     )
+
+
+@export.command()
+@click.argument("person_id", metavar="USER_ID")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--anonymous", is_flag=True, help="The id is a visitor's.")
+def person(person_id: str, file: Path, anonymous: bool) -> None:
+    """
+    Write all that is keyed to a person into FILE, as JSON lines for the owner's eyes.
+
+    'shopgraph import jsonl' takes its events in elsewhere.
+    """
+    if file.exists():
+        raise click.ClickException(f"{file} exists; name another file")
+    pseudonyms = IntakeSettings().pseudonyms()
+    source = Graph(GraphSettings())
+    try:
+        pseudonyms.know_returned(source.read(tombstones.generations))
+        known = pseudonyms.visitor(person_id) if anonymous else pseudonyms.customer(person_id)[0]
+        rows = lines_of(
+            source.read, source.write, pseudonyms, known,
+            raw_id=person_id, by="command line", now_ms=now_ms(),
+        )  # fmt: skip
+        told = [orjson.dumps(row).decode() for row in rows]
+    finally:
+        source.close()
+    write_private(file, "".join(f"{line}\n" for line in told))
+    console.print(f"{len(told):,} lines in {file}.")

@@ -11,6 +11,7 @@ from zoneinfo import available_timezones
 import click
 from rich.progress import TaskID
 
+from graph import tombstones
 from graph.client import Graph
 from graph.domain.events import EventType
 from graph.settings import GraphSettings
@@ -238,13 +239,16 @@ def _looked(source: Source, where: Path) -> tuple[Imported, RejectFile]:
 
 def _stored(source: Source, where: Path) -> tuple[Imported, RejectFile]:
     settings = IntakeSettings()
+    pseudonyms = settings.pseudonyms()
     with _graph() as graph, _progress() as report, while_ingesting(graph):
+        pseudonyms.know_returned(graph.read(tombstones.generations))
         run = ImportRun(
-            Door(settings.pseudonyms()),
+            Door(pseudonyms),
             EventStream(settings.redis_url),
             graph,
             report=lambda done: report("lines", done.lines, 0),
             catalogue=ToldItems(graph, CatalogueChanges(settings.redis_url)),
+            erased=lambda people: graph.read(tombstones.among, people),
         )
         after = run.resume_after(source)
         with RejectFile(where, resumed=after > 0) as rejects:

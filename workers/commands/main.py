@@ -60,9 +60,6 @@ COMMANDS: dict[str, Entry] = {
         "Write the data of the stopped services into one file.",
         needs_services=False,
     ),
-    "export": Entry(
-        "workers.commands.export:export_", "Write the graph into a folder, while everything runs."
-    ),
     "restore": Entry(
         "workers.commands.backup:restore",
         "Put back a backup (one file) or an exported graph (a folder).",
@@ -84,6 +81,13 @@ COMMANDS: dict[str, Entry] = {
     "ingest": Entry("workers.commands.ingest:ingest", "Move events from the stream to the graph."),
     "deadletters": Entry(
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."
+    ),
+    "export": Entry(
+        "workers.commands.export:export", "Write the graph, or a person's data, into files."
+    ),
+    "keys": Entry("workers.commands.keys:keys", "New keys for pseudonyms, with the same history."),
+    "retention": Entry(
+        "workers.commands.retention:retention", "Take away what was kept long enough."
     ),
     "erase": Entry("workers.commands.erase:erase", "Take a person out of every store, for good."),
     "train": Entry("workers.commands.train:train", "Train on the graph and follow the run."),

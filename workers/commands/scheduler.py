@@ -63,8 +63,10 @@ def bells(graph: Graph, jobs: Jobs, settings: ScheduleSettings) -> list[Bell]:
     def measure() -> None:
         jobs.measure(expires_s=settings.quality_every_s)
 
-    pulls = connectors.bells(jobs, ConnectorSettings())
-    return timetable(settings, retrain=retrain, refresh=refresh, measure=measure) + pulls
+    table = timetable(
+        settings, retrain=retrain, refresh=refresh, measure=measure, retention=jobs.retention
+    )
+    return table + connectors.bells(jobs, ConnectorSettings())
 
 
 def keep_ringing(

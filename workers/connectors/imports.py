@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -11,15 +11,18 @@ from typing import TypeVar
 from graph import pulls
 from graph.client import Graph
 from graph.domain.catalogue import Item
+from graph.domain.ids import UserId
 from workers.connectors.errors import ImportInterrupted
 from workers.connectors.rejects import RejectFile
 from workers.connectors.rows import Source, SourceRow
 from workers.intake.door import Door
 from workers.intake.errors import StreamFull, StreamUnavailable
-from workers.intake.rows import Checked, Status
+from workers.intake.rows import NOTHING_SEEN, Checked, Seen, Status
 from workers.intake.stream import EventStream
 
 T = TypeVar("T")
+
+Erased = Callable[[Collection[UserId]], Collection[UserId]]
 
 CHUNK_ROWS = 500
 MAX_AHEAD_BYTES = 8 * 1024 * 1024
@@ -64,18 +67,21 @@ class ImportRun:
         *,
         report: Callable[[Imported], None] = lambda _: None,
         catalogue: Callable[[Sequence[Item]], int] = lambda _: 0,
+        erased: Erased = lambda _: frozenset(),
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """
         Args:
             report: is told after each chunk how far the import is.
             catalogue: stores what the source says about items; gives how many it stored.
+            erased: which of some people nothing may be stored of.
         """
         self._door = door
         self._stream = stream
         self._graph = graph
         self._report = report
         self._catalogue = catalogue
+        self._erased = erased
         self._clock = clock
 
     def resume_after(self, source: Source) -> int:
@@ -100,7 +106,8 @@ class ImportRun:
         before = self._events_before(source, after)
         for chunk in chunks(source.rows(after=after), CHUNK_ROWS):
             started = time.perf_counter()
-            checked = check(self._door, chunk, rejects, done, received_ms=self._clock())
+            now = self._clock()
+            checked = check(self._door, chunk, rejects, done, received_ms=now, erased=self._erased)
             checked_at = time.perf_counter()
             done.door_s += checked_at - started
             done.lines = chunk[-1].end
@@ -154,15 +161,23 @@ def check(
     done: Imported,
     *,
     received_ms: int,
+    erased: Erased = lambda _: frozenset(),
 ) -> Checked:
     """Have the events of a chunk checked, and note what became of them."""
     rows = [row for row in chunk if row.has_event]
-    checked = door.check(
-        [row.raw for row in rows],
-        default_source="import",
-        received_ms=received_ms,
-        imported=True,
-    )
+
+    def checked_with(seen: Seen) -> Checked:
+        return door.check(
+            [row.raw for row in rows],
+            default_source="import",
+            received_ms=received_ms,
+            imported=True,
+            seen=seen,
+        )
+
+    checked = checked_with(NOTHING_SEEN)
+    if gone := erased(checked.people):
+        checked = checked_with(Seen(erased=frozenset(gone)))
     for row, result in zip(rows, checked.rows, strict=True):
         if result.status is Status.ACCEPTED and isinstance(row.raw, Mapping):
             done.kinds[str(row.raw["event_type"])] += 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, TypeVar
 
-from graph import campaigns, items, promotions, pulls, users
+from graph import campaigns, items, promotions, pulls, tombstones, users
 from graph.client import Graph
 from graph.domain.campaigns import Coupon
 from graph.domain.catalogue import Promotion
@@ -121,7 +121,13 @@ class JourneyImport:
             nonlocal sent_bytes
             report("receipts", so_far.lines, total)
 
-        run = ImportRun(Door(self._pseudonyms), self._stream, self._graph, report=sent)
+        run = ImportRun(
+            Door(self._pseudonyms),
+            self._stream,
+            self._graph,
+            report=sent,
+            erased=lambda people: self._graph.read(tombstones.among, people),
+        )
         after = run.resume_after(self._data)
         if after >= total:
             done.skipped.append("receipts")

@@ -2,7 +2,7 @@
 
 import base64
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
@@ -26,6 +26,9 @@ class _Remembered(Protocol[T_co]):
     def cache_clear(self) -> None: ...
 
 
+Keys = Sequence[bytes]
+
+
 class Pseudonyms:
     """
     Turns raw ids into pseudonyms: always the same one for the same id and key.
@@ -33,21 +36,24 @@ class Pseudonyms:
     Each kind of id has its own domain, so a customer and a visitor with one raw id stay apart.
     """
 
-    def __init__(self, pseudonym_key: bytes, encryption_key: bytes) -> None:
+    def __init__(self, pseudonym_key: bytes | Keys, encryption_key: bytes | Keys) -> None:
         """
         Args:
-            pseudonym_key: 32 bytes, for HMAC-SHA-256.
-            encryption_key: 64 bytes, for AES-SIV.
+            pseudonym_key: 32 bytes, for HMAC-SHA-256; or those of all rotations, oldest first.
+            encryption_key: 64 bytes, for AES-SIV; likewise, and the newest one seals.
         """
-        if len(pseudonym_key) < 32:
+        self._keys = _all(pseudonym_key)
+        if any(len(key) < 32 for key in self._keys):
             raise ValueError("the pseudonym key needs at least 32 bytes")
-        self._key = pseudonym_key
+        self.key_ids = [hmac.digest(key, b"key id", "sha256").hex()[:16] for key in self._keys]
+        """What tells the keys apart and nothing of them, oldest first."""
         self._returned: dict[UserId, int] = {}
-        self._cipher = AESSIV(encryption_key)
+        self._ciphers = [AESSIV(key) for key in reversed(_all(encryption_key))]
         self.customer: _Remembered[tuple[UserId, str]] = lru_cache(_CACHED)(self._customer)
         self.visitor: _Remembered[UserId] = lru_cache(_CACHED)(self._visitor)
         self.device: _Remembered[DeviceId] = lru_cache(_CACHED)(self._device)
-        self.fingerprint_key = hmac.digest(pseudonym_key, b"fingerprint", "sha256")
+        # Of the oldest one for ever: what was stored must still be known when it comes again.
+        self.fingerprint_key = hmac.digest(self._keys[0], b"fingerprint", "sha256")
         """Key for hashes of payloads, so that nobody can try out what a payload said."""
 
     def know_returned(self, generations: Mapping[UserId, int]) -> None:
@@ -74,7 +80,7 @@ class Pseudonyms:
 
     def seal(self, raw: str) -> str:
         """Encrypt a direct identifier; equal inputs give equal texts."""
-        return base64.urlsafe_b64encode(self._cipher.encrypt(raw.encode(), _REF_USE)).decode()
+        return base64.urlsafe_b64encode(self._ciphers[0].encrypt(raw.encode(), _REF_USE)).decode()
 
     def reveal(self, ref: str) -> str:
         """
@@ -83,10 +89,27 @@ class Pseudonyms:
         Raises:
             RefUnreadable: it was not made with this key.
         """
-        try:
-            return self._cipher.decrypt(base64.urlsafe_b64decode(ref), _REF_USE).decode()
-        except (InvalidTag, ValueError) as error:
-            raise RefUnreadable("the id was not encrypted with this key") from error
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(base64.urlsafe_b64decode(ref), _REF_USE).decode()
+            except (InvalidTag, ValueError):
+                continue
+        raise RefUnreadable("the id was not encrypted with this key")
+
+    def resealed(self, ref: str) -> str:
+        """An encrypted text, encrypted with the newest key; raises ``RefUnreadable``."""
+        return self.seal(self.reveal(ref))
+
+    def renewed(self, pseudonym: str, *, since: int) -> str:
+        """
+        What a pseudonym of before a rotation is now.
+
+        Args:
+            since: place of the key that it was made with.
+        """
+        for key in self._keys[since + 1 :]:
+            pseudonym = _digested(key, pseudonym[0], pseudonym)
+        return pseudonym
 
     def _customer(self, raw: str) -> tuple[UserId, str]:
         return self._person("c", raw), self.seal(raw)
@@ -104,6 +127,16 @@ class Pseudonyms:
         return DeviceId(self._stand_in("d", raw))
 
     def _stand_in(self, kind: str, raw: str) -> str:
-        digest = hmac.digest(self._key, f"{kind}\0{raw}".encode(), "sha256")
-        short = base64.urlsafe_b64encode(digest[:_PSEUDONYM_BYTES]).rstrip(b"=")
-        return f"{kind}_{short.decode()}"
+        # Each rotation made the new pseudonym from the one before: raw ids of visitors and devices
+        # are kept nowhere, and still all of them could move (decision 022).
+        return self.renewed(_digested(self._keys[0], kind, f"{kind}\0{raw}"), since=0)
+
+
+def _digested(key: bytes, kind: str, text: str) -> str:
+    digest = hmac.digest(key, text.encode(), "sha256")
+    short = base64.urlsafe_b64encode(digest[:_PSEUDONYM_BYTES]).rstrip(b"=")
+    return f"{kind}_{short.decode()}"
+
+
+def _all(key: bytes | Keys) -> Keys:
+    return [key] if isinstance(key, bytes) else key

@@ -45,6 +45,21 @@ def sealed_again(row: Mapping[str, Any], pseudonyms: Pseudonyms) -> dict[str, An
     }
 
 
+def resealed(payload: str, pseudonyms: Pseudonyms) -> str:
+    """
+    The row with all seals made anew, by the newest key.
+
+    Raises:
+        RefUnreadable: something was sealed with none of the keys.
+    """
+    row: dict[str, Any] = orjson.loads(payload)
+    for value in row.values():
+        if _is_sealed(value):
+            ((mark, text),) = value.items()
+            value[mark] = pseudonyms.resealed(text)
+    return json.dumps(row, ensure_ascii=False)
+
+
 def unsealed(payload: str, pseudonyms: Pseudonyms) -> dict[str, Any]:
     """
     The row as it came.

@@ -51,7 +51,7 @@ class IntakeSettings(StreamSettings):
     @classmethod
     def _is_base64(cls, value: SecretStr) -> SecretStr:
         try:
-            base64.b64decode(value.get_secret_value(), validate=True)
+            _keys(value)
         except binascii.Error as error:
             raise ValueError("must be base64") from error
         return value
@@ -78,6 +78,11 @@ class IntakeSettings(StreamSettings):
     def pseudonyms(self) -> Pseudonyms:
         """The stand-ins made with these keys."""
         return Pseudonyms(
-            base64.b64decode(self.pseudonym_key.get_secret_value()),
-            base64.b64decode(self.encryption_key.get_secret_value()),
+            _keys(self.pseudonym_key),
+            _keys(self.encryption_key),
         )
+
+
+def _keys(told: SecretStr) -> list[bytes]:
+    """The keys of all rotations, oldest first; commas stand between them."""
+    return [base64.b64decode(key, validate=True) for key in told.get_secret_value().split(",")]

@@ -123,10 +123,10 @@ class Traces:
         return not sought.user_ids.isdisjoint(people_of(letter, self._pseudonyms))
 
     def _online(self, sought: Sought) -> int:
-        keys = [key for user_id in sought.user_ids for key in online.keys_of(user_id)]
-        keys += [f"shopgraph:clock:{one}" for one in (*sought.device_ids, *sought.user_ids)]
-        for one in (*sought.device_ids, *sought.user_ids):
-            keys += self._keys(f"shopgraph:pace:{one}:*")
+        ids = (*sought.device_ids, *sought.user_ids)
+        keys: list[str | bytes] = [f"shopgraph:clock:{one}" for one in ids]
+        keys += [key for user_id in sought.user_ids for key in online.keys_of(user_id)]
+        keys += [key for one in ids for key in self._keys(f"shopgraph:pace:{one}:*")]
         with ours():
             return int(self._client.delete(*keys))
 

@@ -4,7 +4,7 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from workers.local.errors import StateUnreadable
@@ -54,18 +54,38 @@ def load_secrets(home: Path) -> Secrets:
         raise StateUnreadable(f"{path} is damaged; bring it back from a backup") from error
 
 
+def add_keys(home: Path) -> Secrets:
+    """Put new keys behind those of pseudonyms and encrypted ids; the old ones stay readable."""
+    old = load_secrets(home)
+    made = replace(
+        old,
+        pseudonym_key=f"{old.pseudonym_key},{_random(32)}",
+        encryption_key=f"{old.encryption_key},{_random(64)}",
+    )
+    _write(home / "secrets.json", made)
+    return made
+
+
 def _create(path: Path) -> Secrets:
     made = Secrets(
         neo4j_password=secrets.token_urlsafe(24),
         valkey_password=secrets.token_urlsafe(24),
-        pseudonym_key=base64.b64encode(secrets.token_bytes(32)).decode(),
-        encryption_key=base64.b64encode(secrets.token_bytes(64)).decode(),
+        pseudonym_key=_random(32),
+        encryption_key=_random(64),
         browser_key=secrets.token_urlsafe(24),
         server_key=secrets.token_urlsafe(24),
         admin_key=secrets.token_urlsafe(24),
     )
-    write_private(path, json.dumps(asdict(made), indent=2) + "\n")
+    _write(path, made)
     return made
+
+
+def _random(size: int) -> str:
+    return base64.b64encode(secrets.token_bytes(size)).decode()
+
+
+def _write(path: Path, made: Secrets) -> None:
+    write_private(path, json.dumps(asdict(made), indent=2) + "\n")
 
 
 def write_private(path: Path, text: str) -> None:

@@ -132,19 +132,27 @@ class Erasures:
         return done
 
 
-def apply_tombstones(erasing: Erasures, graph: Graph, also: Iterable[UserId] = ()) -> int:
+def apply_tombstones(
+    erasing: Erasures,
+    graph: Graph,
+    marks: tombstones.Marks | None = None,
+    also: Iterable[UserId] = (),
+) -> int:
     """
-    Erase again everybody whom a graph has marked as erased and still, or again, holds.
+    Erase again everybody who was erased since an older copy of the graph was made.
 
-    For a graph that was put back from an older copy: call it after the marks were put back and
-    before anything is served.
+    For a graph that was put back: call it before anything is served.
 
     Args:
+        marks: of ``tombstones.marks``, read from the graph that the older copy replaced, where
+            they were not left in it.
         also: others who were erased, where the marks are lost.
 
     Returns:
         How many people were erased again.
     """
+    if marks is not None:
+        graph.write(tombstones.put_back, marks)
     back = {*graph.read(erasures.marked_and_there), *also}
     for user_id in sorted(back):
         erasing.erase(user_id, by="restore")

@@ -174,6 +174,7 @@ def test_the_timetable_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> 
         retrain=lambda: asked.append("retrain"),
         refresh=lambda: asked.append("refresh"),
         measure=lambda: asked.append("quality"),
+        retention=lambda: asked.append("retention"),
     )
     now = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
     due = {bell.name: bell.trigger.get_next_fire_time(None, now) for bell in table}
@@ -183,6 +184,7 @@ def test_the_timetable_follows_the_settings(monkeypatch: pytest.MonkeyPatch) -> 
     for bell in table:
         bell.ring()
     assert asked == [bell.name for bell in table]
+    assert due["retention"] == datetime(2026, 7, 2, 2, 30, tzinfo=UTC)
 
 
 def test_an_unknown_time_zone_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

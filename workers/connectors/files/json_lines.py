@@ -10,12 +10,13 @@ from workers.connectors.files.records import there
 from workers.connectors.rows import SourceRow
 from workers.intake.body import parse_row
 from workers.intake.errors import BodyMalformed
+from workers.privacy.person_data import RECORD
 
 _MAX_LINE_BYTES = 1024 * 1024
 
 
 class JsonLines:
-    """One event per line; a BOM, CRLF and blank lines do no harm."""
+    """One event per line; a BOM, CRLF, blank lines and a person's other data do no harm."""
 
     total: int | None = None
 
@@ -38,7 +39,14 @@ class JsonLines:
                 if number == 1:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if number > after and line.strip():
-                    yield SourceRow(number, number, _parsed(line))
+                    yield _row(number, _parsed(line))
+
+
+def _row(number: int, parsed: object) -> SourceRow:
+    # A person's data holds lines that are no events; they are named, and passed over.
+    if isinstance(parsed, dict) and RECORD in parsed:
+        return SourceRow(number, number, None, has_event=False)
+    return SourceRow(number, number, parsed)
 
 
 def _rest_of_line(line: bytes, lines: IO[bytes]) -> bytes:

@@ -1,0 +1,44 @@
+"""Reads a person's data for the API and the command line, and writes down that it was read."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from graph import audit, person_data
+from graph.domain.ids import UserId
+from workers.intake.errors import RefUnreadable
+from workers.intake.pseudonyms import Pseudonyms
+from workers.privacy.person_data import lines
+
+
+def export(
+    read: Callable[..., Any],
+    write: Callable[..., Any],
+    pseudonyms: Pseudonyms,
+    person: UserId,
+    *,
+    raw_id: str,
+    by: str,
+    now_ms: int,
+) -> Iterator[dict[str, Any]]:
+    """
+    All that is keyed to a person, as lines.
+
+    Args:
+        read, write: of the graph.
+        raw_id: the shop's own id that was asked for.
+        by: name of the key or the command that asks.
+    """
+    data = read(person_data.read, person)
+    entry = audit.Entry(at=now_ms, act=audit.Act.PERSON_EXPORT, by=by, about=person)
+    write(audit.note, entry)
+    raw_ids = {UserId(one["user_id"]): _raw(one.pop("ref", None), pseudonyms)
+               for one in data.profiles}  # fmt: skip
+    known = {user_id: raw for user_id, raw in raw_ids.items() if raw is not None}
+    return lines(data, {**known, person: raw_id})
+
+
+def _raw(ref: str | None, pseudonyms: Pseudonyms) -> str | None:
+    try:
+        return None if ref is None else pseudonyms.reveal(ref)
+    except RefUnreadable:
+        return None
