@@ -12,3 +12,4 @@ CALL db.createProperty('outlier');
 CALL db.createProperty('dwell_told');
 CALL db.createProperty('dwell_sum_ms');
 CALL db.createProperty('dwell_untold');
+CALL db.createProperty('names');

@@ -20,6 +20,9 @@ BOOKMARK = "cleaned_seq"
 WITHIN_MS = 30 * 60_000
 """Two sources may date a purchase so far apart: one at the order, one at its payment."""
 
+_STRETCH = 50_000
+"""Events among which purchases are matched in one transaction."""
+
 _PAGE = 200
 """Items whose prices are read together."""
 
@@ -37,13 +40,26 @@ def clean(graph: Graph, *, within_ms: int = WITHIN_MS) -> dict[str, int]:
     """
     after, upper = graph.read(_bounds)
     if upper > after:
-        found = graph.read(duplicates.find, after=after, upper=upper, within_ms=within_ms)
-        graph.write(duplicates.mark, found)
+        told_again = _match_purchases(graph, after, upper, within_ms)
         for relationship in outliers.PRICED:
             _judge_prices(graph, relationship, after, upper)
         graph.write(_done, after, upper)
-        log.info("events_cleaned", after=after, upper=upper, told_again=len(found))
+        log.info("events_cleaned", after=after, upper=upper, told_again=told_again)
     return graph.read(_counts)
+
+
+def _match_purchases(graph: Graph, after: int, upper: int, within_ms: int) -> int:
+    """Mark purchases that two sources told under two orders; one source alone repeats nothing."""
+    new = graph.read(duplicates.sources, after=after, upper=upper)
+    if len(graph.write(counters.note_names, BOOKMARK, new)) < 2:
+        return 0
+    marked = 0
+    for start in range(after, upper, _STRETCH):
+        end = min(start + _STRETCH, upper)
+        found = graph.read(duplicates.find, after=start, upper=end, within_ms=within_ms)
+        graph.write(duplicates.mark, found)
+        marked += len(found)
+    return marked
 
 
 def _judge_prices(graph: Graph, relationship: str, after: int, upper: int) -> None:
