@@ -63,6 +63,8 @@ def test_thresholds_levels_and_owners_are_settings() -> None:
         {"levels": "duplicate_pct=stop"},
         {"expected_fields": "view=colour"},
         {"expected_fields": "vew=dwell_ms"},
+        {"expected_fields": "session_id=dwell_ms"},
+        {"expected_fields": "search=query"},
     ],
 )
 def test_a_setting_that_names_nothing_stops_the_start(wrong: dict[str, str]) -> None:
