@@ -29,6 +29,20 @@ def take(tx: ManagedTransaction, name: str, count: int) -> int:
     return int(record["before"])
 
 
+def note_names(tx: ManagedTransaction, name: str, names: set[str]) -> set[str]:
+    """Add names to those that are kept beside a counter, and give all of them."""
+    record = tx.run(
+        """
+        MERGE (c:Counter {name: $name}) ON CREATE SET c.value = 0
+        SET c.names = coalesce(c.names, []) + [one IN $names WHERE NOT one IN coalesce(c.names, [])]
+        RETURN c.names AS names
+        """,
+        name=name,
+        names=sorted(names),
+    ).single(strict=True)
+    return set(record["names"])
+
+
 def current(tx: ManagedTransaction, name: str) -> int:
     """The highest number given so far, 0 before the first."""
     record = tx.run("MATCH (c:Counter {name: $name}) RETURN c.value AS value", name=name).single()

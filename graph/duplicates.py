@@ -25,13 +25,13 @@ class Match:
 
     Attributes:
         event_id: of the later telling.
-        first: event id of the one that counts.
+        first: event id of the one that counts; ``None`` for one that counts itself.
         disagrees_on: fields in which the two differ.
     """
 
     event_id: str
-    first: str
-    disagrees_on: tuple[str, ...]
+    first: str | None
+    disagrees_on: tuple[str, ...] = ()
 
 
 def mark_orders(tx: ManagedTransaction, order_ids: Collection[str]) -> set[str]:
@@ -39,7 +39,7 @@ def mark_orders(tx: ManagedTransaction, order_ids: Collection[str]) -> set[str]:
     Match the lines of these orders over their sources; doing it again changes nothing.
 
     The lines of one item in an order are matched in order of their numbers, since two sources may
-    number the lines of one order in two ways.
+    number the lines of one order in two ways. A line that comes late may so match anew.
 
     Returns:
         Event ids of all tellings of these orders that do not count.
@@ -51,21 +51,40 @@ def mark_orders(tx: ManagedTransaction, order_ids: Collection[str]) -> set[str]:
         USING INDEX SEEK p:PURCHASED(order_id)
         RETURN order_id, i.item_id AS item_id, p.source AS source, p.event_id AS event_id,
                p.price_minor AS price_minor, p.amount_minor AS amount_minor,
-               p.quantity AS quantity, p.currency AS currency, p.seq AS seq
+               p.quantity AS quantity, p.currency AS currency, p.seq AS seq,
+               p.duplicate_of AS duplicate_of
         ORDER BY p.line, p.seq
         """,
         orders=sorted(order_ids),
     )
     tellings: defaultdict[tuple[str, str, int], list[Any]] = defaultdict(list)
     told: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    here: dict[str, str | None] = {}
     for row in rows:
         place = (row["order_id"], row["item_id"])
         number = told[(*place, row["source"])]
         told[(*place, row["source"])] += 1
         tellings[(*place, number)].append(row)
+        here[row["event_id"]] = row["duplicate_of"]
     matches = [match for same in tellings.values() for match in _matches(same)]
-    mark(tx, matches)
-    return {match.event_id for match in matches}
+    found = {match.event_id for match in matches}
+    # A mark by person and time names a purchase of another order, and stays.
+    outdated = [id_ for id_, first in here.items() if first in here and id_ not in found]
+    mark(tx, [*matches, *(Match(event_id, None) for event_id in outdated)])
+    return found
+
+
+def sources(tx: ManagedTransaction, *, after: int, upper: int) -> set[str]:
+    """Who told of purchases with ``after`` < ``seq`` ≤ ``upper``."""
+    row = tx.run(
+        """
+        MATCH ()-[p:PURCHASED]->() WHERE p.seq > $after AND p.seq <= $upper
+        RETURN collect(DISTINCT p.source) AS sources
+        """,
+        after=after,
+        upper=upper,
+    ).single(strict=True)
+    return set(row["sources"])
 
 
 def find(tx: ManagedTransaction, *, after: int, upper: int, within_ms: int) -> list[Match]:
@@ -106,12 +125,12 @@ def find(tx: ManagedTransaction, *, after: int, upper: int, within_ms: int) -> l
         if is_free and (first, source) not in taken:
             taken.add((first, source))
             firsts.add(first)
-            matches[event_id] = Match(event_id, first, ())
+            matches[event_id] = Match(event_id, first)
     return list(matches.values())
 
 
 def mark(tx: ManagedTransaction, matches: Sequence[Match]) -> None:
-    """Note on the later tellings which one counts; a first telling is never changed."""
+    """Note on the later tellings which one counts."""
     if not matches:
         return
     tx.run(

@@ -63,7 +63,7 @@ def failing(
         source: only those of one source.
     """
     catalogue = has_catalogue(tx)
-    found = []
+    found: list[FailingRow] = []
     for kind in _kinds(check):
         rows = tx.run(
             _query(check, kind),

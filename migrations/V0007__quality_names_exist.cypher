@@ -9,3 +9,7 @@ CALL db.createProperty('body');
 CALL db.createProperty('duplicate_of');
 CALL db.createProperty('disagrees_on');
 CALL db.createProperty('outlier');
+CALL db.createProperty('dwell_told');
+CALL db.createProperty('dwell_sum_ms');
+CALL db.createProperty('dwell_untold');
+CALL db.createProperty('names');

@@ -78,6 +78,11 @@ class Pulled:
         positions = np.unique(_place(self.user_at, idx))
         return [self.interactions.user_ids[at] for at in positions[positions >= 0].tolist()]
 
+    def sequences(self, steps: int) -> dict[str, int]:
+        """How many people have a sequence, and of how many only the last ``steps`` events fit."""
+        length = np.bincount(self.interactions.user, minlength=1)
+        return {"people": int((length > 0).sum()), "cut": int((length > steps).sum())}
+
 
 def pull(graph: Graph, cache: Path, *, report: Callable[[float], None], page: int = PAGE) -> Pulled:
     """

@@ -81,7 +81,11 @@ def train_and_swap(
         {
             "events": len(pulled.interactions),
             "fresh_events": pulled.fresh,
-            "cleaned": {"flagged": flagged, "left_out": pulled.set_aside},
+            "cleaned": {
+                "flagged": flagged,
+                "left_out": pulled.set_aside,
+                "sequences": pulled.sequences(config.steps),
+            },
         },
         at_once=True,
     )

@@ -68,6 +68,25 @@ def test_lines_that_two_sources_number_otherwise_are_matched_in_order(graph: Gra
     }  # fmt: skip
 
 
+def test_a_line_that_comes_late_is_put_in_its_place(graph: Graph) -> None:
+    """The second line came first and stood in for the first; now each has its own."""
+    web = [bought("a", "web", line=1), bought("b", "web", line=2)]
+    graph.write(events.record, [*web, bought("b", "jd", line=2)])
+    assert marks(graph)["jd|b"] == ("web|a", None)
+    graph.write(events.record, [bought("a", "jd", line=1)])
+    firsts = {event_id: first for event_id, (first, _) in marks(graph).items()}
+    assert firsts == {"web|a": None, "web|b": None, "jd|a": "web|a", "jd|b": "web|b"}
+
+
+def test_a_telling_that_stood_in_for_another_counts_once_that_comes(graph: Graph) -> None:
+    """One source knows of one piece, the other of two."""
+    graph.write(events.record, [bought("a", "web", line=1), bought("b", "jd", line=2)])
+    assert marks(graph)["jd|b"] == ("web|a", None)
+    graph.write(events.record, [bought("a", "jd", line=1)])
+    firsts = {event_id: first for event_id, (first, _) in marks(graph).items()}
+    assert firsts == {"web|a": None, "jd|a": "web|a", "jd|b": None}
+
+
 def test_the_return_of_an_order_takes_back_what_counts_and_no_more(graph: Graph) -> None:
     graph.write(events.record, [bought("a", "web"), bought("b", "taobao")])
     whole = told("r", EventType.REFUND, item_id=None, order_id="o-1", ts=5000)

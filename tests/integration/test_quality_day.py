@@ -1,150 +1,27 @@
 """A day of traffic with planted faults: each is found, named and counted, and nothing else is."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import json
+from collections import Counter
 from typing import Any
 
+import numpy as np
 import pytest
+import redis
 
-from graph import items, quality_reports
+from graph import quality_reports
 from graph.client import Graph
-from graph.domain.catalogue import Item
-from graph.domain.ids import ItemId
 from graph.domain.quality import Report
-from workers.ingest.consumer import Consumer
-from workers.ingest.settings import IngestSettings
-from workers.intake.consent import ConsentCopy
-from workers.intake.door import Door
-from workers.intake.intake import Intake
-from workers.intake.pseudonyms import Pseudonyms
-from workers.intake.rows import Caller
-from workers.intake.stream import EventStream
-from workers.quality.monitor import look
-from workers.quality.settings import QualitySettings
+from tests.quality_day import DAY, NOON, Day, LivingShop
+from workers.intake.deadletters import DEAD_LETTERS
+from workers.quality.checks import CHECKS
 
-MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-NOON = 1_772_366_400_000
-PSEUDONYMS = Pseudonyms(b"p" * 32, bytes(range(64)))
-Row = dict[str, Any]
-
-
-@dataclass
-class Day:
-    """
-    A day of a shop: four hours at a time, a hundred looks of which every third ends in an order.
-
-    Attributes:
-        faults: whether things go wrong in it.
-        web_orders: orders of the tracker, which the platform may tell again.
-    """
-
-    number: int
-    faults: bool = False
-    web_orders: list[Row] = field(default_factory=list)
-
-    def rows(self, block: int, sent_ms: int) -> Iterator[Row]:
-        """What is sent at the end of four hours, by source."""
-        for k in range(100):
-            yield from self._visit(
-                block * 100 + k, sent_ms - 200 * MINUTE + k * 2 * MINUTE, sent_ms
-            )
-        for k in range(50):
-            yield self._platform_order(block * 50 + k, sent_ms - (60 + k) * MINUTE, sent_ms)
-        if not self.faults:  # else that source is silent
-            for k in range(40):
-                name = f"app-{block}-{k}"
-                yield self._row("app", name, "view", k, sent_ms - k * MINUTE, sent_ms)
-
-    def _visit(self, number: int, ts: int, sent_ms: int) -> Iterator[Row]:
-        view = self._row("web", f"view-{number}", "view", number, ts, sent_ms)
-        if self.faults and number % 20 == 0:
-            del view["item_id"]  # 5 %
-        yield view
-        if number % 3 == 1:
-            price = {"price_minor": _price(number), "currency": "CNY"}
-            yield self._row("web", f"cart-{number}", "cart", number, ts + 1_000, sent_ms) | price
-            order = self._row("web", f"buy-{number}", "purchase", number, ts + 2_000, sent_ms)
-            order |= price | {"order_id": f"w-{self.number}-{number}"}
-            self.web_orders.append(order)
-            yield order
-
-    def _platform_order(self, number: int, ts: int, sent_ms: int) -> Row:
-        row = self._row("taobao", f"trade-{number}", "purchase", 1_000 + number, ts, sent_ms)
-        row |= {"order_id": f"t-{self.number}-{number}", "currency": "CNY"}
-        row["price_minor"] = _price(1_000 + number)
-        if not self.faults:
-            return row
-        if number % 100 == 50:
-            row["price_minor"] *= 100  # 1 %
-        elif number % 33 == 10:  # 3 %, half of them under the order of the tracker
-            told = self.web_orders[-1 - number % 5]
-            row |= {name: told[name] for name in ("user_id", "item_id", "price_minor")}
-            row["event_time"] = told["event_time"]
-            if number % 2:
-                row["order_id"] = told["order_id"]
-        return row
-
-    def _row(self, source: str, name: str, kind: str, person: int, ts: int, sent_ms: int) -> Row:
-        ahead = 3 * DAY if self.faults and source == "web" and person % 50 == 7 else 0
-        row = {
-            "event_id": f"{self.number}-{name}",
-            "source": source,
-            "event_type": kind,
-            "user_id": f"u-{person % 50 if person < 1_000 else person}",
-            "item_id": f"SKU-{person % 20}",
-            "event_time": _iso(ts + ahead),
-        }
-        if source != "taobao":
-            row |= {"device_id": f"{source}-{person % 50}", "sent_at": _iso(sent_ms + ahead)}
-        return row
-
-
-def _price(number: int) -> int:
-    """What an item costs, a little more or less."""
-    return (1_000 + 100 * (number % 20)) * (95 + number % 11) // 100
-
-
-def _iso(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1_000, UTC).isoformat(timespec="milliseconds")
-
-
-class Shop:
-    """The way from the door into the graph, at times of the test's choice."""
-
-    def __init__(self, graph: Graph, redis_url: str) -> None:
-        self.now_ms = 0
-        self._graph, self._redis_url = graph, redis_url
-        stream = EventStream(redis_url, pseudonyms=PSEUDONYMS)
-        self._intake = Intake(Door(PSEUDONYMS), stream, consent=ConsentCopy(redis_url))
-        self._consumer = Consumer(graph, redis_url, IngestSettings(), clock=lambda: self.now_ms)
-        goods = [
-            Item(item_id=ItemId(f"SKU-{k}"), title=f"Thing {k}", updated_at=1) for k in range(20)
-        ]
-        graph.write(items.upsert, goods, now_ms=1)
-
-    def live_through(self, day: Day, end_ms: int) -> None:
-        """Send and store a day that ends at a moment."""
-        for block in range(6):
-            sent_ms = end_ms - DAY + (block + 1) * 4 * HOUR - HOUR
-            rows = list(day.rows(block, sent_ms))
-            for start in range(0, len(rows), 500):
-                self._intake.take(
-                    rows[start : start + 500], Caller("shop"), received_ms=sent_ms + 50
-                )
-            self.now_ms = sent_ms + 2_000
-            self._consumer.drain()
-
-    def look(self) -> Report:
-        """A report as of noon."""
-        settings = QualitySettings()
-        return look(self._graph, self._redis_url, settings, as_of_ms=NOON)
+KIND_OF = {"VIEWED": "view", "CARTED": "cart", "PURCHASED": "purchase"}
 
 
 @pytest.fixture
-def shop(graph: Graph, redis_url: str) -> Shop:
+def shop(graph: Graph, redis_url: str) -> LivingShop:
     """A shop that was well until yesterday noon."""
-    one = Shop(graph, redis_url)
+    one = LivingShop(graph, redis_url)
     one.live_through(Day(1), NOON - DAY)
     return one
 
@@ -156,7 +33,7 @@ def found(report: Report) -> set[tuple[str, str, str, str, int | None]]:
 
 
 def test_each_planted_fault_is_found_named_and_counted_and_nothing_else(
-    shop: Shop, graph: Graph
+    shop: LivingShop, graph: Graph
 ) -> None:
     """Missing ids, orders told twice, wrong prices, a silent source, a clock three days ahead."""
     shop.live_through(Day(2, faults=True), NOON)
@@ -170,11 +47,13 @@ def test_each_planted_fault_is_found_named_and_counted_and_nothing_else(
         ("skewed_device_pct", "web", "cart", "", 1),
         ("skewed_device_pct", "web", "purchase", "", 1),
     }
-    assert report.cleaned == {"told_again": 9, "price_outliers": 3}
+    assert report.cleaned == {
+        "told_again": 9, "price_outliers": 3, "dwell_imputed": 0, "visitors_joined": 0
+    }  # fmt: skip
     assert graph.read(quality_reports.latest) == report
 
 
-def test_a_day_without_faults_gives_no_finding(shop: Shop) -> None:
+def test_a_day_without_faults_gives_no_finding(shop: LivingShop) -> None:
     """Every figure is there, and none is beyond its threshold."""
     shop.live_through(Day(2), NOON)
     report = shop.look()
@@ -183,3 +62,98 @@ def test_a_day_without_faults_gives_no_finding(shop: Shop) -> None:
         "completeness_pct", "accuracy_pct", "latency_p95_seconds", "row_count", "psi",
         "js_divergence", "row_count_change_pct", "log_vs_graph_diff", "funnel_inversions",
     }  # fmt: skip
+
+
+def edges(graph: Graph) -> list[dict[str, Any]]:
+    """All events of the last day as they are stored, asked for in the plainest way."""
+    query = """
+        MATCH (u)-[r]->(i:Item) WHERE r.received_ts >= $begin
+        RETURN type(r) AS kind, u.user_id AS person, i.item_id AS item, properties(r) AS said
+    """
+    rows = graph.read(lambda tx: tx.run(query, begin=NOON - DAY).data())
+    return [
+        {"kind": KIND_OF[row["kind"]], "person": row["person"], "item": row["item"], **row["said"]}
+        for row in rows
+    ]
+
+
+def percent(part: list[Any], whole: list[Any]) -> float:
+    return 100 * len(part) / len(whole)
+
+
+def p95(values: list[int]) -> float:
+    return float(np.percentile(values, 95, method="inverted_cdf")) / 1_000
+
+
+def counted_again(rows: list[dict[str, Any]]) -> dict[tuple[str, str, str, str], float]:
+    """The figures of stored events, by our own arithmetic."""
+    again: dict[tuple[str, str, str, str], float] = {}
+    for source, kind in {(row["source"], row["kind"]) for row in rows}:
+        mine = [row for row in rows if (row["source"], row["kind"]) == (source, kind)]
+        priced = [row for row in mine if "price_minor" in row]
+        devices = {row["device_id"] for row in mine if "device_id" in row}
+        off = [abs(row.get("device_ts", row["ts"]) - row["ts"]) for row in mine]
+        wrong = {row["device_id"] for row, ms in zip(mine, off, strict=True) if ms > 3_600_000}
+        told = {
+            "row_count": len(mine),
+            "behaviour_mix": percent(mine, [row for row in rows if row["source"] == source]),
+            "event_lag_p95": p95([row["received_ts"] - row["ts"] for row in mine]),
+            "clock_skew_p95": p95(off),
+            "late_pct": percent([row for row in mine if "late" in row.get("flags", ())], mine),
+            "bot_pct": percent([row for row in mine if "bot" in row.get("flags", ())], mine),
+            "orphan_pct": 0.0,
+        }
+        if priced:
+            told["price_outlier_pct"] = percent([r for r in priced if "outlier" in r], priced)
+        if devices:
+            told["skewed_device_pct"] = percent(list(wrong), list(devices))
+        again |= {(name, source, kind, ""): value for name, value in told.items()}
+    return again
+
+
+def never_seen(rows: list[dict[str, Any]]) -> float:
+    """Share of the tracker's purchases of what the buyer had not looked at."""
+    looks = {(r["person"], r["item"], r["ts"]) for r in rows if r["kind"] in ("view", "cart")}
+    bought = [r for r in rows if (r["source"], r["kind"]) == ("web", "purchase")]
+    odd = [
+        r for r in bought
+        if not any(p == r["person"] and i == r["item"] and ts <= r["ts"] for p, i, ts in looks)
+    ]  # fmt: skip
+    return percent(odd, bought)
+
+
+def test_every_figure_equals_the_direct_query(
+    shop: LivingShop, graph: Graph, redis_url: str
+) -> None:
+    """What the report says of stored events and of refused rows is what a plain count says."""
+    shop.live_through(Day(2, faults=True), NOON)
+    report = shop.look()
+    said = {(f.check, f.source, f.event_type, f.detail): f.value for f in report.figures}
+    rows = edges(graph)
+    for place, value in counted_again(rows).items():
+        assert said[place] == pytest.approx(value), place
+    twice = [row for row in rows if "duplicate_of" in row]
+    trades = [row for row in rows if row["source"] == "taobao"]
+    across = ("duplicate_pct", "taobao", "purchase", "across sources")
+    assert said[across] == pytest.approx(percent(twice, trades))
+    with redis.Redis.from_url(redis_url) as client:
+        letters = [json.loads(fields[b"payload"]) for _, fields in client.xrange(DEAD_LETTERS)]
+    views = [row for row in rows if (row["source"], row["kind"]) == ("web", "view")]
+    assert said["missing_pct", "web", "view", "item_id"] == pytest.approx(
+        100 * len(letters) / (len(views) + len(letters))
+    )
+    # Five fields are required of a view: id, type, time, person and item.
+    assert said["completeness_pct", "web", "view", ""] == pytest.approx(
+        100 - 100 * len(letters) / (5 * (len(views) + len(letters)))
+    )
+    outliers = [row for row in trades if "outlier" in row]
+    assert said["accuracy_pct", "taobao", "purchase", ""] == pytest.approx(
+        100 - percent(outliers, trades)
+    )
+    assert said["funnel_inversions", "web", "purchase", ""] == pytest.approx(never_seen(rows))
+    newest = max(row["received_ts"] for row in rows if row["source"] == "web")
+    assert said["freshness_seconds", "web", "", ""] == (NOON - newest) / 1_000
+    assert said["dead_letter_depth", "", "", ""] == len(letters)
+    assert said["latency_p95_seconds", "web", "view", ""] == 2.0
+    assert {place[0] for place in said} <= CHECKS.keys()
+    assert Counter(said.values())[None] == 0

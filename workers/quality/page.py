@@ -74,7 +74,7 @@ def _pictures(history: Sequence[Report], source: str) -> list[Markup]:
         # The kind is the title, and keeps the ids of two pictures on the page apart.
         title = f"{check}, {source}"
         curves = [
-            Curve(title, name, [x for x, _ in found], [y for _, y in found])
+            Curve(kind=title, model=name, x=[x for x, _ in found], y=[y for _, y in found])
             for name, found in sorted(points.items())
         ]
         if curves:

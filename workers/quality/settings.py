@@ -5,8 +5,9 @@ from typing import Self
 from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from graph.domain.events import FIELD_NAMES, EventType
+from graph.domain.events import EventType
 from graph.domain.quality import Level
+from graph.edges import COLUMNS
 from workers.quality.checks import CHECKS
 
 _THRESHOLDS = TypeAdapter(dict[str, FiniteFloat])
@@ -53,9 +54,10 @@ class QualitySettings(BaseSettings):
         for name in named.keys() - CHECKS.keys():
             raise ValueError(f"{name} is no check")
         for kind, fields in self.expected.items():
-            for name in (kind,) if kind not in set(EventType) else fields:
-                if name not in FIELD_NAMES:
-                    raise ValueError(f"{name} is no field or type of events")
+            if kind not in set(EventType):
+                raise ValueError(f"{kind} is no type of events")
+            for name in set(fields) - set(COLUMNS):
+                raise ValueError(f"{name} is no field that events keep")
         _THRESHOLDS.validate_python(pairs(self.thresholds))
         _LEVELS.validate_python(pairs(self.levels))
         return self
