@@ -96,10 +96,15 @@ def read_mapping(path: Path) -> Layout:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceUnreadable(f"{path} is no TOML: {error}") from error
     except ValidationError as error:
-        raise SourceUnreadable(f"{path} is no mapping: {_sentence(error)}") from error
+        raise SourceUnreadable(f"{path} is no mapping: {problems(error)}") from error
+    return layout_of(mapping, title=f"as {path.name} says")
+
+
+def layout_of(mapping: EventMapping, *, title: str) -> Layout:
+    """The layout of files that are as a mapping says."""
     return Layout(
         name=mapping.source,
-        title=f"as {path.name} says",
+        title=title,
         read=_Reader(mapping),
         columns=tuple(dict.fromkeys(mapping.columns.values())),
         delimiter=mapping.delimiter,
@@ -155,7 +160,8 @@ class _Reader:
         return wall(text, form.zone or "UTC", form.format)
 
 
-def _sentence(error: ValidationError) -> str:
+def problems(error: ValidationError) -> str:
+    """What is wrong where in a file, in one sentence and without its values."""
     parts = []
     for problem in error.errors(include_input=False, include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
