@@ -1,6 +1,5 @@
 """The page robot in a real browser, before a site of our own that changes its mind."""
 
-import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -287,13 +286,9 @@ def test_what_is_collected_is_stored_as_low_trust_and_not_learnt_from(
     told = invoke("status").output
     assert "not judged yet" in told
     sample = tmp_path / "sample.csv"
-    rows = list(csv.DictReader((tmp_path / "robot" / "reviews" / "rows.csv").open()))
-    labels = [{"site": "reviews", "url": row["url"], "row": row["row"], "stars": "4"}
-              for row in rows]  # fmt: skip
-    with sample.open("w") as file:
-        writer = csv.DictWriter(file, labels[0])
-        writer.writeheader()
-        writer.writerows(labels)
+    rows = Records(tmp_path / "robot", "reviews").kept()
+    labels = [f"reviews,{row['url']},{row['row']},4" for row in rows]
+    sample.write_text("\n".join(["site,url,row,stars", *labels]))
     (judged,) = json.loads(invoke("judge", str(sample), "--json").stdout)
     assert judged["fields"][0]["right"] == 1
     assert "50.0 %" in invoke("status").output

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,12 +14,10 @@ from workers.connectors.files.log_file import LogFile
 from workers.connectors.files.mapping import layout_of
 from workers.connectors.imports import Imported, ImportRun
 from workers.connectors.rejects import RejectFile
-from workers.connectors.robot.browser import PageBrowser
-from workers.connectors.robot.collecting import Collected, collect
 from workers.connectors.robot.door import LowTrustDoor
+from workers.connectors.robot.errors import RobotOff
 from workers.connectors.robot.health import health
 from workers.connectors.robot.judging import Judgement, judge, read_sample
-from workers.connectors.robot.manners import Manners, user_agent
 from workers.connectors.robot.records import Records, every
 from workers.connectors.robot.settings import RobotSettings
 from workers.connectors.robot.site import Site, read_site
@@ -26,6 +25,9 @@ from workers.intake.settings import IntakeSettings
 from workers.intake.stream import EventStream
 from workers.leases import now_ms
 from workers.local import home
+
+if TYPE_CHECKING:
+    from workers.connectors.robot.collecting import Collected
 
 
 @click.group()
@@ -45,14 +47,12 @@ def collect_(site_file: Path, only_rows: bool, keep_pages: bool) -> None:
     """
     settings, site = RobotSettings(), read_site(site_file)
     settings.must_be_on()
+    try:  # only whoever collects needs the extra
+        from workers.connectors.robot.running import run
+    except ImportError as error:
+        raise RobotOff("the robot needs its extra: pip install 'shopgraph[collect]'") from error
     records = Records(_folder(), site.name)
-    agent = user_agent(settings.contact)
-    interval_s = max(settings.interval_s, site.interval_s)
-    manners = Manners(settings.allowed, agent, interval_s, last=records.last_visits())
-    for url in site.pages:
-        manners.check(url)
-    with PageBrowser(agent, settings.allowed) as browser:
-        done = collect(site, browser, manners, records, keeps_pages=keep_pages)
+    done = run(site, records, settings, keeps_pages=keep_pages)
     _say(done, records, None if only_rows else _stored(site, records))
 
 
@@ -129,7 +129,7 @@ def _stored(site: Site, records: Records) -> Imported | None:
     return done
 
 
-def _say(done: Collected, records: Records, stored: Imported | None) -> None:
+def _say(done: "Collected", records: Records, stored: Imported | None) -> None:
     console.print(f"{done.pages:,} pages, {done.rows:,} rows: {records.rows_file}")
     if stored is not None:
         console.print(f"{stored.events:,} events went to the graph, marked as low trust.")

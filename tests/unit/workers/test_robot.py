@@ -1,12 +1,15 @@
 """The page robot without a browser: its files, its manners, its history, its judgement."""
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.factories import NOW_MS
+from workers.commands.robot import robot
 from workers.connectors.robot.door import LowTrustDoor
 from workers.connectors.robot.errors import RobotOff, SiteUnreadable
 from workers.connectors.robot.health import PAGES, SelectorHealth, health
@@ -87,6 +90,19 @@ def test_the_robot_is_off_until_somebody_names_hosts_and_a_contact() -> None:
     settings = RobotSettings(hosts=" A.example, ,b.example", contact="x@shop.example")
     settings.must_be_on()
     assert settings.allowed == {"a.example", "b.example"}
+
+
+def test_without_the_extra_a_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Looking at what was collected needs none."""
+    monkeypatch.setenv("SHOPGRAPH_HOME", str(tmp_path))
+    monkeypatch.setenv("SHOPGRAPH_ROBOT_HOSTS", "reviews.example")
+    monkeypatch.setenv("SHOPGRAPH_ROBOT_CONTACT", "x@shop.example")
+    monkeypatch.setitem(sys.modules, "workers.connectors.robot.running", None)
+    failed = CliRunner().invoke(robot, ["collect", str(site_file(tmp_path, GOOD))])
+    assert "shopgraph[collect]" in str(failed.exception)
+    assert "Nothing was collected yet" in CliRunner().invoke(robot, ["status"]).output
 
 
 def visit(run: int, seen: int = 10, **matched: int) -> Visit:

@@ -7,15 +7,12 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-from workers.connectors.robot.errors import PageChanged, RobotOff
-from workers.connectors.robot.pages import CAPTCHAS, LOGIN, SCRIPT, Look, Verdict, judge
-from workers.connectors.robot.site import Site
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 
-try:
-    from selenium import webdriver
-    from selenium.common.exceptions import WebDriverException
-except ImportError:  # the extra is not installed
-    webdriver = None  # type: ignore[assignment]
+from workers.connectors.robot.errors import PageChanged, RobotOff
+from workers.connectors.robot.pages import CAPTCHAS, LOGIN, LOGIN_WALL, SCRIPT, Look, Verdict, judge
+from workers.connectors.robot.site import Site
 
 _LOOK_AGAIN_S = 0.2
 _LOAD_S = 60
@@ -27,7 +24,7 @@ class PageBrowser:
     def __init__(self, agent: str, hosts: Iterable[str]) -> None:
         """
         Raises:
-            RobotOff: selenium, Chromium or its driver is not here.
+            RobotOff: Chromium or its driver is not here.
         """
         program, driver = _programs()
         options = webdriver.ChromeOptions()
@@ -54,7 +51,9 @@ class PageBrowser:
         until = time.monotonic() + site.wait_s
         while True:
             found = judge(site, url, self._shown(site))
-            if found.verdict is not Verdict.CHANGED or time.monotonic() > until:
+            # Rows may still come; a refusal is one at once, and nothing is solved by waiting.
+            is_early = found.verdict is Verdict.CHANGED or found.reason == LOGIN_WALL
+            if not is_early or time.monotonic() > until:
                 return found
             time.sleep(_LOOK_AGAIN_S)
 
@@ -85,8 +84,6 @@ class PageBrowser:
 
 
 def _programs() -> tuple[str, str]:
-    if webdriver is None:
-        raise RobotOff("the robot needs the extra: pip install 'shopgraph[collect]'")
     found = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if found[0] is None or found[1] is None:
         raise RobotOff("the robot needs Chromium and chromedriver on the path")

@@ -11,7 +11,7 @@ from workers.connectors.robot.errors import PageBlocked, PageChanged
 from workers.connectors.robot.manners import Manners
 from workers.connectors.robot.pages import Look, Row, Verdict
 from workers.connectors.robot.records import Records, Visit
-from workers.connectors.robot.site import Site
+from workers.connectors.robot.site import KEY, Site
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ def collect(
         opened.add(url)
         look = _visit(site, url, browser, manners)
         _note(look, records, browser, begun_ms, clock_ms(), keeps_page=keeps_pages)
-        rows.update((row["key"], row) for row in look.rows)
+        rows.update((row[KEY], row) for row in look.rows)
         if look.next:
             ahead.insert(0, look.next)
     records.keep(site.columns, rows.values())

@@ -16,6 +16,7 @@ CAPTCHAS = (
     "[class*='cf-challenge']", "[data-sitekey]",
 )  # fmt: skip
 LOGIN = "input[type='password']"
+LOGIN_WALL = "a login wall"
 
 SCRIPT = """
 const [site, captchas, login] = arguments;
@@ -103,7 +104,7 @@ def _verdict(site: Site, shown: dict[str, Any], matched: dict[str, int]) -> tupl
         return Verdict.BLOCKED, f"a sign of this site: {shown['blocked'][0]}"
     # A page may have a login form in its corner; a wall is one that hides the rows.
     if shown["login"] and seen < site.min_rows:
-        return Verdict.BLOCKED, "a login wall"
+        return Verdict.BLOCKED, LOGIN_WALL
     if status and status != 200:
         return Verdict.CHANGED, f"status {status}"
     if seen < site.min_rows:
