@@ -71,7 +71,7 @@ def digest(tx: ManagedTransaction) -> int:
             tx, section, keys=plan.keys, upper=EVERYTHING, after=None, limit=EVERYTHING
         )
         for _, row in rows:
-            fact = orjson.dumps([section, row], option=orjson.OPT_SORT_KEYS)
+            fact = orjson.dumps([*section, row], option=orjson.OPT_SORT_KEYS)
             total += int.from_bytes(hashlib.sha256(fact).digest())
     return total % (1 << 256)
 
