@@ -53,6 +53,12 @@ def must_be_over(tx: ManagedTransaction) -> None:
         raise RestoreUnfinished("a restore was begun and has not ended; run it again to go on")
 
 
+def at_work(tx: ManagedTransaction, *, now_ms: int) -> list[str]:
+    """What is being done on this graph by whoever holds a lease now."""
+    query = "MATCH (lease:Lease) WHERE lease.until_ms > $now_ms RETURN lease.name AS name"
+    return sorted(tx.run(query, now_ms=now_ms).value())
+
+
 def note(tx: ManagedTransaction, now: Restoring) -> Restoring:
     """Keep how far it is."""
     tx.run(

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,15 +34,15 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture(scope="session")
 def stack(programs: tuple[str, str], shop: Shop) -> Iterator[Stack]:
     """The real API, ingest, graph and stream."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ELSEWHERE:
-            patch.delenv(name, raising=False)
-        patch.setenv("SHOPGRAPH_ALLOWED_ORIGINS", shop.origin)
-        try:
-            with running_stack(["api", "ingest"]) as found:
-                yield found
-        except LocalError as error:
-            _missing("REQUIRE_SERVICES", f"no services: {error}")
+    with _running("api", "ingest", origin=shop.origin) as found:
+        yield found
+
+
+@pytest.fixture
+def stack_without_api() -> Iterator[Stack]:
+    """Ingest, graph and stream for one test."""
+    with _running("ingest", origin="") as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +97,19 @@ def browser(
         yield Browser(driver, shop)
     finally:
         driver.quit()
+
+
+@contextmanager
+def _running(*names: str, origin: str) -> Iterator[Stack]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ELSEWHERE:
+            patch.delenv(name, raising=False)
+        patch.setenv("SHOPGRAPH_ALLOWED_ORIGINS", origin)
+        try:
+            with running_stack(names) as found:
+                yield found
+        except LocalError as error:
+            _missing("REQUIRE_SERVICES", f"no services: {error}")
 
 
 def _missing(variable: str, why: str) -> None:

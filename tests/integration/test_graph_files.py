@@ -13,7 +13,7 @@ import orjson
 import pytest
 from neo4j import ManagedTransaction
 
-from graph import campaigns, events, items, migrations, pulls, tombstones
+from graph import campaigns, events, items, leases, migrations, pulls, tombstones
 from graph.client import Graph
 from graph.counts import counts
 from graph.domain.campaigns import Redemption
@@ -282,6 +282,29 @@ def test_a_graph_that_is_not_empty_is_refused_without_a_word_to_replace_it(
     assert digest(graph) == before
     put_back(graph, folder, replace_graph=True)
     assert digest(graph) == whole
+
+
+def test_a_graph_on_which_somebody_is_at_work_is_refused(graph: Graph, folder: Path) -> None:
+    """Also with the word to replace it: what they write would be neither old nor new."""
+    graph.write(leases.acquire, "ingest", "somebody", now_ms=NOW - 10, ttl_ms=1_000)
+    before = digest(graph)
+    with pytest.raises(errors.RestoreRefused, match="ingest is at work"):
+        put_back(graph, folder, replace_graph=True)
+    assert digest(graph) == before
+
+
+def test_a_folder_of_an_older_graph_is_changed_as_the_graph_was(graph: Graph, folder: Path) -> None:
+    """The migrations of data that it has not seen run again, on what was put back."""
+    path = folder / MANIFEST
+    told = Manifest.model_validate_json(path.read_bytes())
+    write_model(path, told.model_copy(update={"migration": "0004"}).sealed())
+    graph.write(lambda tx: tx.run("MATCH ()-[r:IDENTIFIED]->() DELETE r").consume())
+    put_back(graph, folder, replace_graph=True)
+    logins = "MATCH (:User)-[r:IDENTIFIED]->(:User) RETURN r.event_id AS id"
+    assert graph.read(lambda tx: tx.run(logins).value()) == ["l1"]
+    write_model(path, told.model_copy(update={"migration": "9999"}).sealed())
+    with pytest.raises(errors.RestoreRefused, match="newer program"):
+        put_back(graph, folder, replace_graph=True)
 
 
 def _cut(file: Path) -> None:

@@ -68,6 +68,17 @@ def train(events: int, is_json: bool) -> None:
 
 
 @benchmark.command()
+@click.option("--events", type=click.IntRange(min=1_000), default=1_000_000, show_default=True)
+@click.option("--json", "is_json", is_flag=True, help="print JSON")
+def backup(events: int, is_json: bool) -> None:
+    """A made-up graph into files while ingest runs, and back into a second server."""
+    # Only whoever makes up a shop needs torch.
+    from workers.benchmarks.graph_files import graph_files_figures
+
+    _print("backup", graph_files_figures(events, _report), is_json=is_json)
+
+
+@benchmark.command()
 @click.option("--items", type=click.IntRange(min=1_000), help="size of a shop of its own")
 @click.option("--users", type=click.IntRange(min=100), default=50_000, show_default=True)
 @click.option("--events", type=click.IntRange(min=10_000), default=1_000_000, show_default=True)

@@ -78,6 +78,11 @@ COMMANDS: dict[str, Entry] = {
         "Bring in orders and refunds of platforms.",
         offline=("list",),
     ),
+    "robot": Entry(
+        "workers.commands.robot:robot",
+        "Collect public pages that you may collect; off unless it is allowed.",
+        offline=("status", "judge"),
+    ),
     "ingest": Entry("workers.commands.ingest:ingest", "Move events from the stream to the graph."),
     "deadletters": Entry(
         "workers.commands.deadletters:deadletters", "List, mend and replay rows that were refused."

@@ -72,8 +72,8 @@ def restore(
 
     Raises:
         FilesDamaged: the folder is not a whole export; nothing was changed.
-        RestoreRefused: the graph is not empty, or holds the beginning of another restore; or the
-            folder is newer than this program. Nothing was changed.
+        RestoreRefused: somebody is at work on the graph, or it is not empty, or holds the beginning
+            of another restore; or the folder is newer than this program. Nothing was changed.
         RestoreIncomplete: the graph does not hold what the folder does; it stays closed.
     """
     manifest = read_manifest(folder)
@@ -105,6 +105,10 @@ def _begun(
     begun = graph.read(restores.state)
     if begun is not None and begun.source == manifest.sha256:
         return begun
+    if busy := graph.read(restores.at_work, now_ms=now_ms):
+        raise RestoreRefused(
+            f"{', '.join(busy)} is at work on this graph; end `shopgraph up` first"
+        )
     found = graph.read(counts)
     kept = {label: n for label, n in found.nodes.items() if label not in RECORDS}
     if not replace_graph and (kept or begun is not None):

@@ -64,6 +64,7 @@ FLAGS = {
     "future_clamped": "a little ahead, so stored as of its receipt",
     "late": "old when it came: stored, and out of live signals",
     "bot": "made by a program: stored, and out of training, popular lists and experiments",
+    "low_trust": "read on a public page by the page robot; always beside `bot`",
 }
 
 EXAMPLES = {

@@ -62,8 +62,11 @@ def test_every_field_and_every_figure_is_on_the_page() -> None:
 def test_codes_states_and_flags_are_those_of_the_code() -> None:
     """No word is given out that is not explained."""
     sources = "".join(
-        (ROOT / "workers" / "intake" / f"{name}.py").read_text(encoding="utf-8")
-        for name in ("faults", "door", "attributes", "ids", "times")
+        (ROOT / "workers" / f"{name}.py").read_text(encoding="utf-8")
+        for name in (
+            *(f"intake/{name}" for name in ("faults", "door", "attributes", "ids", "times")),
+            "connectors/robot/door",
+        )
     )
     given = set(re.findall(r'(?:Fault|PydanticCustomError)\(\s*"(\w+)"', sources))
     given |= set(re.findall(r'return "(\w+)"', Path(faults.__file__).read_text(encoding="utf-8")))

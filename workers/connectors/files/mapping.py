@@ -110,7 +110,7 @@ def read_toml(path: Path, kind: type[S], *, what: str) -> S:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceUnreadable(f"{path} is no TOML: {error}") from error
     except ValidationError as error:
-        raise SourceUnreadable(f"{path} is no {what}: {_sentence(error)}") from error
+        raise SourceUnreadable(f"{path} is no {what}: {problems(error)}") from error
 
 
 def read_mapping(path: Path) -> Layout:
@@ -122,9 +122,14 @@ def read_mapping(path: Path) -> Layout:
         SourceUnreadable: it is no mapping; the sentence says what is wrong where.
     """
     mapping = read_toml(path, EventMapping, what="mapping")
+    return layout_of(mapping, title=f"as {path.name} says")
+
+
+def layout_of(mapping: EventMapping, *, title: str) -> Layout:
+    """The layout of files that are as a mapping says."""
     return Layout(
         name=mapping.source,
-        title=f"as {path.name} says",
+        title=title,
         read=_Reader(mapping),
         columns=tuple(dict.fromkeys(mapping.columns.values())),
         delimiter=mapping.delimiter,
@@ -177,7 +182,8 @@ class _Reader:
         return self._mapping.time.read(text)
 
 
-def _sentence(error: ValidationError) -> str:
+def problems(error: ValidationError) -> str:
+    """What is wrong where in a file, in one sentence and without its values."""
     parts = []
     for problem in error.errors(include_input=False, include_url=False):
         where = ".".join(str(part) for part in problem["loc"])
