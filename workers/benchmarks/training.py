@@ -120,7 +120,7 @@ def made_up_log(
     # What is bought is what the same person touched just before.
     bought = np.flatnonzero((code[1:] != VIEW) & (user[1:] == user[:-1])) + 1
     item[bought] = item[bought - 1]
-    again = np.flatnonzero(rng.random(events) < np.where(code == VIEW, 0.1, 0.6))
+    again = np.flatnonzero(rng.random(events) < np.where(code == VIEW, 0.2, 0.5))
     favourites = rng.integers(0, goods, (people, FAVOURITES))
     item[again] = favourites[user[again], rng.integers(0, FAVOURITES, len(again))]
     return Interactions.of(

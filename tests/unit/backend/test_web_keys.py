@@ -35,6 +35,7 @@ NEEDS = {
     ("GET", "/v1/tags"): Scope.ADMIN,
     ("DELETE", "/v1/tags"): Scope.ADMIN,
     ("GET", "/v1/click-through"): Scope.SERVER,
+    ("GET", "/v1/quality-reports"): Scope.ADMIN,
     ("GET", "/v1/dead-letters"): Scope.ADMIN,
     ("PUT", "/v1/dead-letters"): Scope.ADMIN,
     ("DELETE", "/v1/dead-letters"): Scope.ADMIN,

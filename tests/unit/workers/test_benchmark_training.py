@@ -16,14 +16,14 @@ def test_the_made_up_log_is_sorted_repeats_and_has_the_size_that_was_asked_for()
     assert log.n_users == 100
 
 
-def test_what_is_bought_was_touched_before_by_the_same_person():
+def test_what_is_bought_was_mostly_touched_before_by_the_same_person():
     log = made_up_log(20_000)
     first = {}
     for row, (who, what) in enumerate(zip(log.user.tolist(), log.item.tolist(), strict=True)):
         first.setdefault((who, what), row)
     bought = np.flatnonzero(log.code != VIEW)
     known = [first[log.user[row], log.item[row]] < row for row in bought.tolist()]
-    assert np.mean(known) > 0.8
+    assert np.mean(known) > 0.7
 
 
 def test_time_between_two_reports_belongs_to_the_earlier_stage():
