@@ -85,7 +85,7 @@ def test_a_row_that_is_refused_is_one_dead_letter_however_often_it_comes(
     till: Setup, graph: Graph, redis_url: str
 ) -> None:
     """The bookmark moves past it, and the orders beside it are taken."""
-    sale = next(one for one in till.platform.shop.sales if one.is_paid)
+    sale = next(one for one in till.platform.shop.sales if one.is_paid and not one.refund)
     sale.buyer = "null"
     clock = till.platform.clock
     intake, fake = intake_settings(redis_url), Clock(clock.now_ms, clock.sleep)
@@ -159,7 +159,8 @@ def test_the_commands_say_what_there_is_and_run_a_part_of_the_past(
     assert json.loads(said("list", "--json")) == ["till"]
     assert json.loads(said("status", "--json"))[0]["problem"] == "has not run yet"
     part = ("--since", "2026-03-02T00:00:00+08:00", "--until", "2026-03-03T00:00:00+08:00")
-    done = json.loads(said("run", "till", *part, "--json"))
+    told = said("run", "till", *part, "--json")
+    done = json.loads(told[told.index("{") :])
     assert done["windows"] == 12
     assert done["rows"]["accepted"] > 1
     assert Bookmarks(redis_url).get("till") is None

@@ -84,7 +84,7 @@ class Shop:
         self.sales = [
             self._sale(first + 1_000 * day + number, day)
             for day in range(7)
-            for number in range(per_day * (25 if day == busy_day else 1))
+            for number in range(per_day * (28 if day == busy_day else 1))
         ]
 
     def changed(self, since_ms: int, until_ms: int) -> list[Sale]:

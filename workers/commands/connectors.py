@@ -1,6 +1,5 @@
 """``shopgraph connectors``: which are set up, how far they are, and one run by hand."""
 
-from dataclasses import asdict
 from typing import Any
 
 import click
@@ -110,7 +109,7 @@ def _moment(option: str, text: str | None) -> int | None:
 
 def _say(done: Pulled, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(done))
+        print_json({"windows": done.windows, "rows": dict(done.rows)})
         return
     console.print(f"{done.windows:,} windows were closed.")
     for kind, count in done.rows.most_common():
