@@ -24,8 +24,8 @@ bp = APIBlueprint(
 def get_person_data(query: Who) -> Response:
     """All that is keyed to a person, as JSON lines; none for somebody who is not known.
 
-    Lines with `record` tell of profile, devices, campaigns, coupons and tags. The others are events in
-    the form of `POST /v1/events`, so that `shopgraph import json-lines` takes them in elsewhere.
+    Lines with `record` tell of profile, devices, campaigns, coupons and tags. The others are events
+    in the form of `POST /v1/events`, so that `shopgraph import jsonl` takes them in elsewhere.
     """
     person = pseudonym(user_id=query.user_id, anonymous_id=query.anonymous_id)
     store = graph()
