@@ -34,7 +34,7 @@ def _look_at_quality(counted: Metrics) -> None:
     report = graph().read(quality_reports.latest)
     if report is None:
         return
-    told = {
+    told: dict[tuple[str, ...], float] = {
         (one.check, one.source, one.event_type, one.detail): one.value
         for one in report.figures
         if one.value is not None
