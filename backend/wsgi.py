@@ -25,7 +25,7 @@ from backend.wiring import Parts, now_ms
 from graph import key_ring, migrations, users
 from graph.client import Graph
 from graph.domain.ids import ModelVersion, UserId
-from graph.errors import GraphUnavailable, SchemaMissing
+from graph.errors import GraphUnavailable, RestoreUnfinished, SchemaMissing
 from graph.settings import GraphSettings
 from ml.errors import ModelBroken
 from ml.serving.model import ServingModel as TrainedModel
@@ -165,10 +165,12 @@ def _refuse_without(schema: Schema) -> None:
     Go on if the graph has been migrated; one that is away is looked at again by ``/readyz``.
 
     Raises:
-        SettingsMissing: it answers, and lacks a migration.
+        SettingsMissing: it answers, and lacks a migration or a part of what is being put back.
     """
     try:
         schema.verify()
+    except RestoreUnfinished as unfinished:
+        raise SettingsMissing(str(unfinished)) from None
     except SchemaMissing as missing:
         raise SettingsMissing(f"{missing}; run `shopgraph migrate` first") from None
     except GraphUnavailable:

@@ -29,7 +29,7 @@ class Restoring:
 
     Attributes:
         source: a hash of what is put back.
-        stage: ``clearing``, ``loading`` or ``erasing``.
+        stage: ``clearing``, ``loading``, ``changing`` what is older, ``erasing`` who was erased.
         file, line: what is written: the files before this one, and so many lines of it.
         left_out: edges, by type, one of whose ends had been removed while they were exported.
     """

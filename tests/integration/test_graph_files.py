@@ -370,6 +370,22 @@ def test_a_graph_with_another_number_of_edges_than_the_files_stays_closed(
     migrations.verify(graph)
 
 
+def test_a_folder_that_holds_something_else_is_not_written_to(
+    graph: Graph, folder: Path, tmp_path: Path
+) -> None:
+    """A whole export, other files, a beginning that is damaged or of another choice."""
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "letter.txt").touch()
+    with pytest.raises(errors.ExportRefused, match="not empty"):
+        export(graph, begun, now_ms=NOW)
+    (begun / PROGRESS).write_text("{")
+    with pytest.raises(errors.ExportRefused, match="damaged"):
+        export(graph, begun, now_ms=NOW)
+    with pytest.raises(errors.ExportRefused, match="whole export"):
+        export(graph, folder, now_ms=NOW)
+
+
 def test_vectors_are_left_out_when_told_so(graph: Graph, tmp_path: Path) -> None:
     fill(graph)
     export(graph, tmp_path / "export", now_ms=NOW, with_vectors=False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neo4j import ManagedTransaction
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from graph import dump, migrations, pulls
 from graph.client import Graph
@@ -117,7 +117,10 @@ def _resumed(graph: Graph, folder: Path) -> Progress | None:
     path = folder / PROGRESS
     if not path.exists():
         return None
-    progress = Progress.model_validate_json(path.read_bytes())
+    try:
+        progress = Progress.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise ExportRefused(f"{path} is damaged; begin in another folder") from None
     if progress.database != graph.read(dump.database):
         raise ExportRefused(f"the export in {folder} was begun on another graph")
     return progress

@@ -91,6 +91,8 @@ def restore(
         if wrong:
             graph.write(restores.note, replace(now, source=""))  # to be begun anew
             raise RestoreIncomplete(f"the graph is not what was written: {wrong}")
+        now = graph.write(restores.note, replace(now, stage="changing"))
+    if now.stage == "changing":
         migrations.change_again(graph, after=manifest.migration)
         now = graph.write(restores.note, replace(now, stage="erasing"))
     people = erase_again(graph, erased)

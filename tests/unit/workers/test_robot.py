@@ -15,7 +15,7 @@ from workers.connectors.robot.errors import RobotOff, SiteUnreadable
 from workers.connectors.robot.health import PAGES, SelectorHealth, health
 from workers.connectors.robot.judging import judge, read_sample
 from workers.connectors.robot.pages import Verdict
-from workers.connectors.robot.records import Records, Visit
+from workers.connectors.robot.records import Records, Visit, last_visits
 from workers.connectors.robot.settings import RobotSettings
 from workers.connectors.robot.site import SiteField, read_site
 from workers.intake.pseudonyms import Pseudonyms
@@ -131,7 +131,8 @@ def test_the_history_is_kept_between_runs(tmp_path: Path) -> None:
         Records(tmp_path, "reviews").note(one)
     records = Records(tmp_path, "reviews")
     assert records.visits() == told
-    assert records.last_visits() == {"r.example": 0.002}
+    Records(tmp_path, "another-of-that-host").note(visit(7))
+    assert last_visits(tmp_path) == {"r.example": 0.007}
     with pytest.raises(SiteUnreadable, match="nothing was collected"):
         list(records.kept())
 

@@ -57,10 +57,6 @@ class Records:
         lines = map(orjson.loads, self._health.read_bytes().splitlines())
         return [Visit(**{**line, "verdict": Verdict(line["verdict"])}) for line in lines]
 
-    def last_visits(self) -> dict[str, float]:
-        """When each host was last asked, seconds since 1970, so that runs keep their distance."""
-        return {urlsplit(visit.url).netloc: visit.at_ms / 1_000 for visit in self.visits()}
-
     def archive(self, look: Look, at_ms: int, page: tuple[str, bytes]) -> Path:
         """Keep a page as it was: HTML, picture, and what was thought of it."""
         when = datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
@@ -112,6 +108,15 @@ def every(folder: Path) -> list[Records]:
     """The records of all sites."""
     names = sorted(path.name for path in folder.glob("*") if path.is_dir())
     return [Records(folder, name) for name in names]
+
+
+def last_visits(folder: Path) -> dict[str, float]:
+    """When each host was last asked, seconds since 1970, so that runs keep their distance."""
+    found: dict[str, float] = {}
+    for visit in (visit for records in every(folder) for visit in records.visits()):
+        host = urlsplit(visit.url).netloc
+        found[host] = max(found.get(host, 0.0), visit.at_ms / 1_000)
+    return found
 
 
 def _write(path: Path, content: bytes) -> None:

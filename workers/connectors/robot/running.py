@@ -3,7 +3,7 @@
 from workers.connectors.robot.browser import PageBrowser
 from workers.connectors.robot.collecting import Collected, collect
 from workers.connectors.robot.manners import Manners, user_agent
-from workers.connectors.robot.records import Records
+from workers.connectors.robot.records import Records, last_visits
 from workers.connectors.robot.settings import RobotSettings
 from workers.connectors.robot.site import Site
 
@@ -12,7 +12,7 @@ def run(site: Site, records: Records, settings: RobotSettings, *, keeps_pages: b
     """Collect a site as ``collect`` does, if we may open its first pages at all."""
     agent = user_agent(settings.contact)
     interval_s = max(settings.interval_s, site.interval_s)
-    manners = Manners(settings.allowed, agent, interval_s, last=records.last_visits())
+    manners = Manners(settings.allowed, agent, interval_s, last=last_visits(records.folder.parent))
     for url in site.pages:
         manners.check(url)
     with PageBrowser(agent, settings.allowed) as browser:
