@@ -5,12 +5,12 @@ from typing import Any
 from flask import Response, request
 from flask_openapi3.blueprint import APIBlueprint
 from flask_openapi3.models.tag import Tag
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from backend.bodies import bounded, read_bytes
 from backend.errors import BodyUnreadable, WebhookRefused
 from backend.events import EventsOut, answer_rows
-from backend.parsing import parsed
+from backend.parsing import Taken, parsed
 from backend.wiring import clock_ms, parts
 from workers.intake.body import parse_row
 from workers.intake.deliveries import TOLERANCE_S, Webhook
@@ -22,7 +22,7 @@ bp = APIBlueprint("webhooks", __name__, abp_tags=[Tag(name="Events")])
 SIGNATURE, TIMESTAMP = "X-Shopgraph-Signature", "X-Shopgraph-Timestamp"
 
 
-class Sender(BaseModel):
+class Sender(Taken):
     """Who reports."""
 
     connector: str = Field(description="name of a connector with a webhook")
@@ -39,7 +39,8 @@ def post_webhooks(query: Sender) -> Response:
     """
     signature = request.headers.get(SIGNATURE, "")
     webhook = _admitted(parts().webhooks.get(query.connector), signature)
-    rows = bounded(_rows(webhook), len(request.get_data()))
+    body = read_bytes()
+    rows = bounded(_rows(webhook, body), len(body))
     if parts().deliveries.is_known(webhook.name, signature):
         return answer_rows(
             [RowResult(n, None, Status.DUPLICATE) for n, _ in enumerate(rows.values)]
@@ -63,9 +64,8 @@ def _admitted(webhook: Webhook | None, signature: str) -> Webhook:
     return webhook
 
 
-def _rows(webhook: Webhook) -> list[dict[str, Any]]:
+def _rows(webhook: Webhook, body: bytes) -> list[dict[str, Any]]:
     try:
-        body = parse_row(read_bytes())
+        return webhook.rows(parse_row(body))
     except BodyMalformed as error:
         raise BodyUnreadable(str(error), code="invalid_json") from None
-    return webhook.rows(body)

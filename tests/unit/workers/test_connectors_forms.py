@@ -17,9 +17,11 @@ from workers.connectors.errors import (
     SourceUnreadable,
     UnknownConnector,
 )
+from workers.connectors.job import bells
 from workers.connectors.rest_form import read_rest_form
 from workers.connectors.settings import ConnectorSettings
 from workers.connectors.webhooks import webhooks
+from workers.jobs import Jobs
 
 PLAIN = """
 name = "desk"
@@ -154,6 +156,25 @@ def test_two_connectors_of_one_name_and_one_that_is_not_there(tmp_path: Path) ->
     (tmp_path / "b.toml").write_text(FORM.format(url="https://b.example"))
     with pytest.raises(SourceUnreadable, match="two connectors with the name till"):
         registry.set_up(settings)
+
+
+def test_each_connector_has_its_bell(tmp_path: Path) -> None:
+    """It asks for that connector alone, and a ring that nobody heard in time is void."""
+    (tmp_path / "a.toml").write_text(FORM.format(url="https://a.example"))
+    asked: list[tuple[str, float]] = []
+
+    class Asking(Jobs):
+        def pull(self, name: str, *, expires_s: float | None = None) -> None:
+            asked.append((name, expires_s or 0))
+
+    settings = ConnectorSettings(
+        connector_folder=tmp_path, jd_app_key="k", pull_every_s=60, taobao_app_key=""
+    )
+    hung = bells(Asking("redis://127.0.0.1:1/0"), settings)
+    assert [bell.name for bell in hung] == ["pull-jd", "pull-till"]
+    for bell in hung:
+        bell.ring()
+    assert asked == [("jd", 60), ("till", 60)]
 
 
 def test_a_webhook_needs_a_secret(tmp_path: Path) -> None:

@@ -72,7 +72,8 @@ def test_f3_a_training_worker_without_torch_refuses_and_names_the_remedy(
 def test_with_the_broker_away_asking_fails_soon_and_by_name() -> None:
     """The caller hears that nothing was enqueued; the address with its password is not said."""
     jobs = Jobs("redis://:geheim@127.0.0.1:1/0")
-    for ask in (lambda: jobs.train("t-1"), jobs.refresh, jobs.measure, jobs.ping, jobs.trainers):
+    train, pull = lambda: jobs.train("t-1"), lambda: jobs.pull("taobao")
+    for ask in (train, pull, jobs.refresh, jobs.measure, jobs.retention, jobs.ping, jobs.trainers):
         with pytest.raises(JobsUnavailable) as said:
             ask()
         assert "geheim" not in str(said.value)
