@@ -9,6 +9,9 @@ from neo4j import ManagedTransaction
 from graph import counters
 from graph.domain.ids import UserId
 
+ERASED = "erased"
+"""Stands beside the purposes of consent: of whom nothing at all may be stored."""
+
 ERASURES = "erasures"
 """Counts erasures; who has seen the same number has seen the same tombstones."""
 
