@@ -15,6 +15,9 @@ TOMBSTONE = "Tombstone"
 RECORDS = (TOMBSTONE, "Erasure", "Audit")
 """Labels of what proves that somebody was erased; no restore takes one of these away."""
 
+ERASED = "erased"
+"""Stands beside the purposes of consent: of whom nothing at all may be stored."""
+
 ERASURES = "erasures"
 """Counts erasures; who has seen the same number has seen the same tombstones."""
 

@@ -12,9 +12,6 @@ from graph.domain.ids import UserId
 from graph.domain.models import Slot
 
 PURPOSES = ("collection", "personalisation", "marketing")
-ERASED = "erased"
-"""Stands beside the purposes: of whom nothing at all may be stored."""
-
 STATES = ("granted", "unknown", "denied")
 """What can be said of a purpose; of two that were said at one time the later one here counts."""
 
@@ -159,7 +156,7 @@ def denied(tx: ManagedTransaction) -> dict[str, list[UserId]]:
 
 def barred(tx: ManagedTransaction) -> dict[str, list[UserId]]:
     """Everybody who denied something, by purpose; under ``erased``, everybody who was erased."""
-    return {**denied(tx), ERASED: tombstones.every(tx)}
+    return {**denied(tx), tombstones.ERASED: tombstones.every(tx)}
 
 
 def denials(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, frozenset[str]]:
@@ -247,11 +244,7 @@ def set_consent(
 
 
 def meet(tx: ManagedTransaction, sightings: Sequence[Sighting]) -> None:
-    """
-    Make sure that these people have a node each, and note what is new about them.
-
-    Whoever was erased gets none.
-    """
+    """Make sure that these people have a node, unless they were erased; note what is new."""
     strangers = _note(tx, sightings)
     erased = tombstones.among(tx, [one.user_id for one in strangers]) if strangers else set()
     welcome = [one for one in strangers if one.user_id not in erased]

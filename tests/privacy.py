@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import redis
 from flask.testing import FlaskClient
 from neo4j import ManagedTransaction
@@ -119,8 +120,6 @@ def files_with(folder: Path, texts: list[str]) -> list[str]:
 
 
 def _text_of(path: Path) -> str:
-    import numpy as np
-
     if path.suffix != ".npz":
         return path.read_bytes().decode("latin-1")
     with np.load(path, allow_pickle=False) as stored:

@@ -275,7 +275,7 @@ def _serve(
         report=lambda share: reporter.at("write", _TRAIN_ENDS + share * span),
     )
     reporter.at("swap", _WRITE_ENDS, at_once=True)
-    while not swap(held, model.version, erasures=files.sweep()):
+    while not swap(held, model.version, files.sweep()):
         log.info("model_swept_again", version=model.version)
 
 

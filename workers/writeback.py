@@ -69,7 +69,7 @@ def write_back(
     log.info("model_written", version=model.version, slot=model.slot, rows=done)
 
 
-def swap(held: HeldLease, version: ModelVersion, *, erasures: int) -> bool:
+def swap(held: HeldLease, version: ModelVersion, erasures: int) -> bool:
     """
     Make the model the one that answers; one small transaction.
 

@@ -36,7 +36,9 @@ def asked(client: FlaskClient, **who: str) -> list[dict[str, Any]]:
 def behaviour(graph: Graph) -> dict[str, int]:
     """How much is in the graph of each kind that events make."""
     found = graph.read(counts.counts)
-    nodes = {name: n for name, n in found.nodes.items() if name not in ("Audit", "Lease")}
+    nodes = {
+        name: n for name, n in found.nodes.items() if name not in ("Audit", "KeyRing", "Lease")
+    }
     return nodes | found.relationships
 
 

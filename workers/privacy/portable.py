@@ -31,10 +31,12 @@ def export(
     data = read(person_data.read, person)
     entry = audit.Entry(at=now_ms, act=audit.Act.PERSON_EXPORT, by=by, about=person)
     write(audit.note, entry)
-    raw_ids = {UserId(one["user_id"]): _raw(one.pop("ref", None), pseudonyms)
-               for one in data.profiles}  # fmt: skip
-    known = {user_id: raw for user_id, raw in raw_ids.items() if raw is not None}
-    return lines(data, {**known, person: raw_id})
+    raw_ids = {person: raw_id}
+    for profile in data.profiles:
+        raw = _raw(profile.pop("ref", None), pseudonyms)
+        if raw is not None:
+            raw_ids[UserId(profile["user_id"])] = raw
+    return lines(data, raw_ids)
 
 
 def _raw(ref: str | None, pseudonyms: Pseudonyms) -> str | None:
