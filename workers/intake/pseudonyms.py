@@ -128,7 +128,7 @@ class Pseudonyms:
 
     def _stand_in(self, kind: str, raw: str) -> str:
         # Each rotation made the new pseudonym from the one before: raw ids of visitors and devices
-        # are kept nowhere, and still all of them could move (decision 022).
+        # are kept nowhere, and still all of them could move (decision 024).
         return self.renewed(_digested(self._keys[0], kind, f"{kind}\0{raw}"), since=0)
 
 
