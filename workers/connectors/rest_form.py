@@ -2,15 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, Field, HttpUrl
+from pydantic import AfterValidator, Field, HttpUrl, model_validator
 
 from workers.connectors.connector import iso
-from workers.connectors.files.mapping import MONEY, Strict, TimeForm, read_toml
+from workers.connectors.files.mapping import MONEY, Strict, TimeForm, Zone, read_toml
 from workers.intake.schema import EventBase
 
 
@@ -33,7 +33,7 @@ def _are_fields(event: dict[str, str]) -> dict[str, str]:
     return event
 
 
-Path_ = Annotated[str, AfterValidator(_compiles)]
+Expression = Annotated[str, AfterValidator(_compiles)]
 """A JMESPath expression."""
 
 
@@ -59,7 +59,7 @@ class CursorPages(Strict):
 
     kind: Literal["cursor"]
     parameter: str = "cursor"
-    next: Path_
+    next: Expression
 
 
 class NumberedPages(Strict):
@@ -67,7 +67,7 @@ class NumberedPages(Strict):
 
     kind: Literal["number"]
     parameter: str = "page"
-    total: Path_
+    total: Expression
     size: int = Field(ge=1)
     size_parameter: str | None = None
 
@@ -83,9 +83,9 @@ class Shape(Strict):
         time: how times without a zone are to be read.
     """
 
-    records: Path_
-    only: Path_ | None = None
-    event: Annotated[dict[str, Path_], AfterValidator(_are_fields)]
+    records: Expression
+    only: Expression | None = None
+    event: Annotated[dict[str, Expression], AfterValidator(_are_fields)]
     time: TimeForm | None = None
 
 
@@ -103,9 +103,9 @@ class ListForm(Shape):
     since: str
     until: str
     asks: Literal["iso", "s", "ms", "wall"] = "iso"
-    zone: str = "UTC"
-    id: Path_ = "id"
-    modified: Path_
+    zone: Zone = "UTC"
+    id: Expression = "id"
+    modified: Expression
     parameters: dict[str, str] = Field(default_factory=dict)
     pages: CursorPages | NumberedPages = Field(discriminator="kind")
 
@@ -144,6 +144,12 @@ class RestForm(Strict):
     auth: KeyAuth | OAuth2 | None = Field(default=None, discriminator="kind")
     lists: list[ListForm] = Field(default_factory=list)
     webhook: WebhookForm | None = None
+
+    @model_validator(mode="after")
+    def _lists_have_an_address(self) -> Self:
+        if self.lists and self.base_url is None:
+            raise ValueError("lists need a base_url")
+        return self
 
 
 def read_rest_form(path: Path) -> RestForm:

@@ -133,6 +133,8 @@ def test_j2_an_answer_without_its_list_is_an_error(tmp_path: Path, answer: dict[
         (("[auth]", "[auth"), "is no TOML"),
         (("X-Key", 'X-Key"\nsecret = "x'), "secret: Extra inputs"),
         (('kind = "key"', 'kind = "basic"'), "auth"),
+        (("Asia/Shanghai", "Asia/Nowhere"), "no known zone"),
+        (('base_url = "https://desk.example"\n', ""), "lists need a base_url"),
     ],
 )
 def test_a_wrong_file_says_what_is_wrong(

@@ -31,6 +31,10 @@ def _zone(name: str) -> str:
     return name
 
 
+Zone = Annotated[str, AfterValidator(_zone)]
+"""The IANA name of a zone."""
+
+
 class Strict(BaseModel):
     """A part of a file that somebody writes by hand: what it does not know is a mistake."""
 
@@ -44,7 +48,7 @@ class TimeForm(Strict):
     """How times are written: numbers of a unit since 1970 UTC, or a clock on the wall."""
 
     unit: Literal["s", "ms", "us", "ns"] | None = None
-    zone: Annotated[str, AfterValidator(_zone)] | None = None
+    zone: Zone | None = None
     format: str | None = None
 
     @model_validator(mode="after")
