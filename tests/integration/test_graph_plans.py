@@ -16,6 +16,7 @@ from graph import (
     known_events,
     pulls,
     refunds,
+    tags,
     users,
 )
 from graph.client import Graph
@@ -94,6 +95,7 @@ def test_pulls_of_nodes_walk_their_index_in_order(migrated_graph: Graph, functio
     [
         (events.history, (UserId("c_1"),), {"since_ms": 0, "limit": 50}),
         (users.person, (UserId("c_1"),), {"slot": None}),
+        (tags.tags, (UserId("c_1"),), {}),
         (users.refs, ([UserId("c_1")],), {}),
         (items.servable, ([ItemId("A")],), {"now_ms": 0}),
         (items.details, ([ItemId("A")],), {}),
@@ -105,6 +107,7 @@ def test_what_serving_asks_never_scans(
 ) -> None:
     for query in queries_of(migrated_graph, function, *args, **kwargs):
         parameters = {"user_id": "", "since_ms": 0, "limit": 1, "slot": None, "user_ids": []}
+        parameters["without"] = []
         parameters |= {"ids": [], "now_ms": 0, "item_id": ""}
         assert not operators(migrated_graph, query, **parameters) & SCANS
 

@@ -11,11 +11,14 @@ from flask.testing import FlaskClient
 
 from graph import audit, key_ring
 from graph.client import Graph
+from tests.factories import told
 from tests.privacy import everything, row, send
 from workers.commands.export import export
 from workers.commands.keys import keys
 from workers.commands.retention import retention
+from workers.errors import RotationRefused
 from workers.intake.settings import IntakeSettings
+from workers.intake.stream import EventStream
 from workers.local.secrets import load_secrets
 
 Drain = Callable[[], object]
@@ -31,8 +34,8 @@ def test_a_person_is_exported_into_a_file_for_the_owners_eyes(
     run = CliRunner()
     done = run.invoke(export, ["person", "ann", str(file)])
     assert done.exit_code == 0, done.output
-    told = [json.loads(line) for line in file.read_text().splitlines()]
-    assert [one["user_id"] for one in told if "event_id" in one] == ["ann"]
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [one["user_id"] for one in lines if "event_id" in one] == ["ann"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     again = run.invoke(export, ["person", "ann", str(file)])
     assert again.exit_code == 1
@@ -47,10 +50,11 @@ def test_retention_by_hand_prints_what_went() -> None:
     assert (done.exit_code, json.loads(done.stdout.splitlines()[-1])) == (0, {})
 
 
+@pytest.mark.usefixtures("client")
 def test_keys_are_made_kept_and_used_in_one_command(
-    client: FlaskClient,
     drain: Drain,
     graph: Graph,
+    redis_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -64,6 +68,11 @@ def test_keys_are_made_kept_and_used_in_one_command(
     before = load_secrets(tmp_path / "home")
     monkeypatch.setenv("SHOPGRAPH_PSEUDONYM_KEY", before.pseudonym_key)
     monkeypatch.setenv("SHOPGRAPH_ENCRYPTION_KEY", before.encryption_key)
+    EventStream(redis_url).append([told("w|1")])
+    waits = run.invoke(keys, ["rotate"])
+    assert isinstance(waits.exception, RotationRefused)
+    assert load_secrets(tmp_path / "home") == before, "no key is made that cannot be used"
+    drain()
     done = run.invoke(keys, ["rotate"])
     assert done.exit_code == 0, done.output
     after = load_secrets(tmp_path / "home")

@@ -1,5 +1,8 @@
 """``shopgraph keys``: new keys for pseudonyms and encrypted ids, with the same history."""
 
+from contextlib import closing
+from pathlib import Path
+
 import click
 from pydantic import SecretStr
 
@@ -9,7 +12,7 @@ from workers.commands.output import console, table
 from workers.intake.settings import IntakeSettings
 from workers.local import home
 from workers.local.holder import hold
-from workers.local.secrets import add_keys, load_secrets
+from workers.local.secrets import Secrets, add_keys, load_secrets
 from workers.privacy.rotation import Rotation
 from workers.settings import JobSettings
 
@@ -29,26 +32,23 @@ def rotate(resume: bool) -> None:
     --resume.
     """
     folder = home()
-    with hold(folder, command="shopgraph keys rotate"):
-        settings = IntakeSettings()
-        secrets = load_secrets(folder)
-        is_ours = settings.pseudonym_key.get_secret_value() == secrets.pseudonym_key
+    graph = Graph(GraphSettings())
+    with hold(folder, command="shopgraph keys rotate"), closing(graph):
+        settings, store = IntakeSettings(), JobSettings().model_store
         if not resume:
-            if not is_ours:
-                raise click.ClickException("the keys come from the environment; use --resume")
-            secrets = add_keys(folder)
-        if is_ours:
-            settings = settings.model_copy(
-                update={
-                    "pseudonym_key": SecretStr(secrets.pseudonym_key),
-                    "encryption_key": SecretStr(secrets.encryption_key),
-                }
-            )
-        graph = Graph(GraphSettings())
-        try:
-            store = JobSettings().model_store
-            rotation = Rotation(graph, settings.redis_url, settings.pseudonyms(), store)
-            moved = rotation.run(by="command line")
-        finally:
-            graph.close()
+            _refuse_keys_of_elsewhere(settings, folder)
+            Rotation(graph, settings.redis_url, settings.pseudonyms(), store).check()
+            settings = _with(settings, add_keys(folder))
+        rotation = Rotation(graph, settings.redis_url, settings.pseudonyms(), store)
+        moved = rotation.run(by="command line")
     console.print(table("Moved to the newest keys", ("what", "moved"), list(moved.items())))
+
+
+def _refuse_keys_of_elsewhere(settings: IntakeSettings, folder: Path) -> None:
+    if settings.pseudonym_key.get_secret_value() != load_secrets(folder).pseudonym_key:
+        raise click.ClickException("the keys come from the environment; use --resume")
+
+
+def _with(settings: IntakeSettings, secrets: Secrets) -> IntakeSettings:
+    made = {name: SecretStr(getattr(secrets, name)) for name in ("pseudonym_key", "encryption_key")}
+    return settings.model_copy(update=made)

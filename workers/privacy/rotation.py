@@ -46,6 +46,17 @@ class Rotation:
         self._store = store
         self._clock = clock
 
+    def check(self) -> None:
+        """
+        Make sure that further keys may be made; raises ``RotationRefused``.
+
+        Everything must go by the newest of the keys that there are.
+        """
+        newest = self._pseudonyms.key_ids[-1]
+        if self._graph.write(key_ring.settle, newest) != newest:
+            raise RotationRefused("an earlier move was cut short; go on with it by --resume")
+        self._refuse_unless_quiet()
+
     def run(self, *, by: str) -> dict[str, int]:
         """
         Move everything.
@@ -82,7 +93,8 @@ class Rotation:
     def _since(self) -> int:
         """Place of the key that the graph was made with."""
         known = self._pseudonyms.key_ids
-        current = self._graph.write(key_ring.settle, known[0])
+        # A graph that never met one was made with what was the newest until now.
+        current = self._graph.write(key_ring.settle, known[max(len(known) - 2, 0)])
         if current not in known:
             raise RotationRefused("the graph was made with keys that are not among the given ones")
         return known.index(current)
