@@ -16,11 +16,11 @@ from tests.browser.servers import serving
 from workers.benchmarks.stack import Stack
 from workers.commands.robot import robot
 from workers.connectors.robot.browser import PageBrowser
-from workers.connectors.robot.collecting import Collected, collect
+from workers.connectors.robot.collecting import collect
 from workers.connectors.robot.errors import PageBlocked, PageChanged, PageForbidden
 from workers.connectors.robot.health import PAGES, health
 from workers.connectors.robot.manners import Manners, user_agent
-from workers.connectors.robot.records import Records
+from workers.connectors.robot.records import Collected, Records
 from workers.connectors.robot.site import Site, read_site
 
 SITE = """

@@ -81,7 +81,7 @@ COMMANDS: dict[str, Entry] = {
     "robot": Entry(
         "workers.commands.robot:robot",
         "Collect public pages that you may collect; off unless it is allowed.",
-        offline=("status", "judge"),
+        offline=("status", "judge", "--only-rows"),
     ),
     "ingest": Entry("workers.commands.ingest:ingest", "Move events from the stream to the graph."),
     "deadletters": Entry(

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -18,16 +17,13 @@ from workers.connectors.robot.door import LowTrustDoor
 from workers.connectors.robot.errors import RobotOff
 from workers.connectors.robot.health import health
 from workers.connectors.robot.judging import Judgement, judge, read_sample
-from workers.connectors.robot.records import Records, every
+from workers.connectors.robot.records import Collected, Records, every
 from workers.connectors.robot.settings import RobotSettings
 from workers.connectors.robot.site import Site, read_site
 from workers.intake.settings import IntakeSettings
 from workers.intake.stream import EventStream
 from workers.leases import now_ms
 from workers.local import home
-
-if TYPE_CHECKING:
-    from workers.connectors.robot.collecting import Collected
 
 
 @click.group()
@@ -49,7 +45,7 @@ def collect_(site_file: Path, only_rows: bool, keep_pages: bool) -> None:
     settings.must_be_on()
     try:  # only whoever collects needs the extra
         from workers.connectors.robot.running import run
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise RobotOff("the robot needs its extra: pip install 'shopgraph[collect]'") from error
     records = Records(_folder(), site.name)
     done = run(site, records, settings, keeps_pages=keep_pages)
@@ -129,7 +125,7 @@ def _stored(site: Site, records: Records) -> Imported | None:
     return done
 
 
-def _say(done: "Collected", records: Records, stored: Imported | None) -> None:
+def _say(done: Collected, records: Records, stored: Imported | None) -> None:
     console.print(f"{done.pages:,} pages, {done.rows:,} rows: {records.rows_file}")
     if stored is not None:
         console.print(f"{stored.events:,} events went to the graph, marked as low trust.")

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
@@ -10,7 +9,7 @@ import structlog
 from workers.connectors.robot.errors import PageBlocked, PageChanged
 from workers.connectors.robot.manners import Manners
 from workers.connectors.robot.pages import Look, Row, Verdict
-from workers.connectors.robot.records import Records, Visit
+from workers.connectors.robot.records import Collected, Records, Visit
 from workers.connectors.robot.site import KEY, Site
 
 log = structlog.get_logger(__name__)
@@ -28,14 +27,6 @@ class Browser(Protocol):
     def snapshot(self) -> tuple[str, bytes]:
         """The page as it is: HTML and picture."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What a run brought: pages that were opened, and rows that are kept."""
-
-    pages: int
-    rows: int
 
 
 def collect(

@@ -33,6 +33,14 @@ class Visit:
     matched: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a run brought: pages that were opened, and rows that are kept."""
+
+    pages: int
+    rows: int
+
+
 class Records:
     """The folder of one site, for the owner's eyes only."""
 

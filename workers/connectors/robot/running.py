@@ -1,9 +1,9 @@
 """One run, put together from settings; needs the extra ``collect``."""
 
 from workers.connectors.robot.browser import PageBrowser
-from workers.connectors.robot.collecting import Collected, collect
+from workers.connectors.robot.collecting import collect
 from workers.connectors.robot.manners import Manners, user_agent
-from workers.connectors.robot.records import Records, last_visits
+from workers.connectors.robot.records import Collected, Records, last_visits
 from workers.connectors.robot.settings import RobotSettings
 from workers.connectors.robot.site import Site
 
