@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 from neo4j import ManagedTransaction
 
-from graph import migrations
+from graph import migrations, tombstones
 from graph.client import Graph
+from graph.domain.ids import UserId
 from graph.settings import GraphSettings
+from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.stream import EventStream
 from workers.local import Ports, Starting, environment, start_local, stop_local
 from workers.local.backup import back_up, restore
 from workers.local.errors import BackupRefused, FolderHeld
+from workers.privacy.build import erasures_of
+from workers.privacy.older_folder import restore_again
 
 HOW = Starting(started_by="a test", ends_with_parent=True, for_tests=True)
 NOW = 1_772_352_000_000
@@ -126,3 +130,24 @@ def test_an_archive_of_something_else_is_refused(local_home: Path, tmp_path: Pat
         archive.add(stray, "../stray")
     with pytest.raises(BackupRefused):
         restore(local_home, file)
+
+
+def test_m5_who_was_erased_after_a_cold_backup_is_erased_again_by_its_restore(
+    local_home: Path, tmp_path: Path
+) -> None:
+    """The mark is read from the graph that is thrown away; others come back as they were."""
+    file = tmp_path / "backup.tar.gz"
+    with Running(local_home) as before:
+        migrations.apply(before.graph, owner="test", now_ms=NOW)
+        before.graph.write(_fill)
+    back_up(local_home, file, now_ms=NOW)
+    with Running(local_home) as later:
+        found = os.environ | environment(local_home)
+        pseudonyms = Pseudonyms(b"p" * 32, bytes(range(64)))
+        erasing = erasures_of(later.graph, found["REDIS_URL"], pseudonyms, local_home / "models")
+        erasing.erase(UserId("u7"), by="test")
+    restored, people = restore_again(local_home, file, replace=True, owner="test", how=HOW)
+    assert (restored.made_ms, people) == (NOW, 1)
+    with Running(local_home) as after:
+        assert after.graph.read(_people) == (499, 500 * 501 // 2 - 7)
+        assert after.graph.read(tombstones.every) == ["u7"]

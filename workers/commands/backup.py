@@ -21,6 +21,7 @@ from workers.local import backup as backups
 from workers.local import home
 from workers.privacy.build import erasures_of
 from workers.privacy.erasure import apply_tombstones
+from workers.privacy.older_folder import restore_again
 from workers.settings import JobSettings
 
 
@@ -58,8 +59,9 @@ def restore(path: Path, replace: bool, erased: TextIO | None) -> None:
         return
     if erased is not None:
         raise click.UsageError("--erased goes with a FOLDER")
-    put_back = backups.restore(home(), path, replace=replace)
+    put_back, people = restore_again(home(), path, replace=replace, owner=this_process())
     console.print(f"The data of {_when(put_back.made_ms)} is in {home()}.")
+    _say_erased(people)
 
 
 def _into_graph(folder: Path, replace: bool, erased: list[str]) -> Restored:
@@ -95,8 +97,12 @@ def _say(restored: Restored) -> None:
     console.print(f"The graph of {made} is back: {nodes:,} nodes, {edges:,} edges.")
     for type_, n in restored.left_out.items():
         console.print(f"  {n:,} edges {type_} were left out: an end had been removed meanwhile.")
-    if restored.erased:
-        console.print(f"  {restored.erased:,} people were erased again.")
+    _say_erased(restored.erased)
+
+
+def _say_erased(people: int) -> None:
+    if people:
+        console.print(f"  {people:,} people were erased again.")
 
 
 def _when(ms: int) -> str:
