@@ -219,7 +219,8 @@ def _beside(path: Path) -> Path:
 def _bring_in(source: Source, where: Path, as_json: bool, *, is_check: bool) -> None:
     done, rejects = _looked(source, where) if is_check else _stored(source, where)
     if as_json:
-        print_json(asdict(done))
+        # A counter is taken apart by asdict, and pairs of its keys are no names in JSON.
+        print_json(asdict(done) | {"kinds": dict(done.kinds)})
         return
     if is_check:
         console.print(f"{done.events:,} events of {done.lines:,} lines could go to the graph.")
