@@ -158,7 +158,7 @@ def test_a_published_log_comes_with_its_categories_and_a_second_time_changes_not
     plain.write_text(log)
     packed.write_bytes(gzip.compress(log.encode()))
     rejects = tmp_path / "rejects.jsonl"
-    done = bring_in(LogFile(plain, LAYOUTS["taobao"]), graph, redis_url, rejects)
+    done = bring_in(LogFile(plain, LAYOUTS["taobao-userbehavior"]), graph, redis_url, rejects)
     assert dict(done.kinds) == {"view": 1, "cart": 1, "purchase": 1}
     assert done.items == 2
     assert json.loads(rejects.read_text())["reason"] == "unknown_event_type"
@@ -166,7 +166,7 @@ def test_a_published_log_comes_with_its_categories_and_a_second_time_changes_not
     told = graph.read(items.details, [ItemId("i-1"), ItemId("i-2")])
     filed = {item_id: item.categories for item_id, item in told.items()}
     assert filed == {"i-1": ("c-new",), "i-2": ("c-two",)}
-    bring_in(LogFile(packed, LAYOUTS["taobao"]), graph, redis_url, rejects)
+    bring_in(LogFile(packed, LAYOUTS["taobao-userbehavior"]), graph, redis_url, rejects)
     assert graph.read(counts.counts) == before
 
 

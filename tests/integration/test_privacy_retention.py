@@ -84,12 +84,16 @@ def test_who_said_something_is_kept_and_who_came_back_too(
 def test_published_data_never_grows_old_and_pulled_arrays_go_with_their_edges(
     graph: Graph, redis_url: str, tmp_path: Path
 ) -> None:
-    """A source that is named is left alone; arrays of edges that went are read anew."""
+    """A source that is named is left alone, as is a log's; arrays of edges that went go as well."""
     lived(graph)
+    old = told("movielens|1", EventType.REVIEW, source="movielens", ts=1, received_ts=1, rating=4.0)
+    graph.write(stored.record, [old])
     save(tmp_path / CACHE, empty())
     assert swept(graph, redis_url, tmp_path, days=9_000, kept_sources="app, web") == {}
     assert (tmp_path / CACHE).exists()
-    assert swept(graph, redis_url, tmp_path, days=9_000)["edges.VIEWED"] == 1
+    taken = swept(graph, redis_url, tmp_path, days=9_000)
+    assert taken["edges.VIEWED"] == 1
+    assert "edges.REVIEWED" not in taken
     assert not (tmp_path / CACHE).exists()
     assert len(load(tmp_path / CACHE)) == 0
 

@@ -10,6 +10,7 @@ import structlog
 from graph import audit, retention
 from graph.client import Graph
 from graph.edges import ALL_EDGES
+from workers.connectors.files.layouts import PUBLISHED
 from workers.intake.deadletters import DeadLetters
 from workers.privacy.model_files import CACHE, ModelFiles
 from workers.privacy.settings import PrivacySettings
@@ -90,4 +91,5 @@ class Retention:
 
     @property
     def _kept(self) -> list[str]:
-        return [name.strip() for name in self._settings.kept_sources.split(",") if name.strip()]
+        said = {name.strip() for name in self._settings.kept_sources.split(",")}
+        return sorted((said - {""}) | PUBLISHED)

@@ -38,7 +38,7 @@ def only(found: list[SourceRow]) -> dict[str, Any]:
 
 TABLES = [
     (
-        "taobao",
+        "taobao-userbehavior",
         "1001,2268001,2520001,fav,1511544001\n",
         {"event_type": "favorite", "user_id": "1001", "item_id": "2268001",
          "event_time": 1_511_544_001_000},
@@ -239,7 +239,7 @@ def test_buys_whose_price_nobody_knows_have_none(tmp_path: Path) -> None:
 
 def test_a_log_tells_of_its_items(tmp_path: Path) -> None:
     """Category, brand, title, availability; with the time at which it was so."""
-    (taobao,) = rows(tmp_path, "taobao", "1,22,2520001,pv,1511544001\n")
+    (taobao,) = rows(tmp_path, "taobao-userbehavior", "1,22,2520001,pv,1511544001\n")
     assert taobao.items == (
         Item(item_id=ItemId("22"), categories=("2520001",), updated_at=1_511_544_001_000),
     )
@@ -290,9 +290,9 @@ def test_sequences_need_to_be_told_when_they_began(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("layout", "text", "problem"),
     [
-        ("taobao", "1,2,3,look,1511544001\n", "unknown_event_type"),
-        ("taobao", "1,2,3,pv,yesterday\n", "invalid_time"),
-        ("taobao", "1,2,3\n1,2,3,pv,1511544001\n", None),
+        ("taobao-userbehavior", "1,2,3,look,1511544001\n", "unknown_event_type"),
+        ("taobao-userbehavior", "1,2,3,pv,yesterday\n", "invalid_time"),
+        ("taobao-userbehavior", "1,2,3\n1,2,3,pv,1511544001\n", None),
         ("tmall", "user_id,item_id,time_stamp,action_type\n1,2,1332,0\n", "invalid_time"),
         ("otto", "{\n", "cannot be read"),
         ("otto", '{"session": 1}\n', "not of this layout"),
@@ -314,7 +314,7 @@ def test_a_bad_record_is_said_and_stops_nothing(
 def test_a_short_record_is_told_apart_from_an_empty_line(tmp_path: Path) -> None:
     """The one is a fault, the other is nothing."""
     good = "1,2,3,pv,1511544001\n"
-    found = rows(tmp_path, "taobao", good + "\n1,2\n" + good)
+    found = rows(tmp_path, "taobao-userbehavior", good + "\n1,2\n" + good)
     assert [row.line for row in found] == [1, 3, 4]
     assert [row.problem for row in found] == ["", "cannot be read", ""]
 
@@ -331,7 +331,7 @@ def test_packed_or_not_the_same_events(tmp_path: Path) -> None:
     (tmp_path / "UserBehavior.csv").write_text(text)
     (tmp_path / "UserBehavior.csv.gz").write_bytes(gzip.compress(text.encode()))
     plain, packed = (
-        next(iter(LogFile(tmp_path / name, LAYOUTS["taobao"]).rows(after=0))).raw
+        next(iter(LogFile(tmp_path / name, LAYOUTS["taobao-userbehavior"]).rows(after=0))).raw
         for name in ("UserBehavior.csv", "UserBehavior.csv.gz")
     )
     assert plain == packed
@@ -352,4 +352,7 @@ def test_reading_goes_on_after_any_line(tmp_path: Path) -> None:
     """As an import does that was cut short."""
     path = tmp_path / "log.csv"
     path.write_text("1,2,3,pv,1511544001\n" * 5)
-    assert [row.line for row in LogFile(path, LAYOUTS["taobao"]).rows(after=3)] == [4, 5]
+    assert [row.line for row in LogFile(path, LAYOUTS["taobao-userbehavior"]).rows(after=3)] == [
+        4,
+        5,
+    ]

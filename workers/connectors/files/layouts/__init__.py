@@ -3,8 +3,11 @@
 from workers.connectors.files.layouts import alibaba, exports, jdata, retail, reviews, sessions
 from workers.connectors.files.layouts.layout import Layout
 
+_OF_LOGS = (alibaba, jdata, sessions, retail, reviews)
+
 LAYOUTS: dict[str, Layout] = {
-    layout.name: layout
-    for module in (alibaba, jdata, sessions, retail, reviews, exports)
-    for layout in module.LAYOUTS
+    layout.name: layout for module in (*_OF_LOGS, exports) for layout in module.LAYOUTS
 }
+
+PUBLISHED = frozenset(layout.name for module in _OF_LOGS for layout in module.LAYOUTS)
+"""Those of published logs, which are nobody's customers and never grow old."""

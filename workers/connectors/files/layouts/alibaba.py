@@ -83,7 +83,7 @@ def _category(text: str) -> tuple[str, ...] | None:
 
 LAYOUTS = (
     Layout(
-        name="taobao",
+        name="taobao-userbehavior",
         title="Taobao UserBehavior: user, item, category, behaviour, Unix seconds",
         read=_taobao,
         columns=("user_id", "item_id", "category_id", "behavior_type", "timestamp"),
