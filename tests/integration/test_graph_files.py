@@ -406,17 +406,20 @@ def test_what_could_not_be_found_again_stops_the_export(graph: Graph, tmp_path: 
 
 
 def test_commands_export_and_restore_a_folder(
-    graph: Graph, neo4j_settings: GraphSettings, tmp_path: Path
+    graph: Graph, redis_url: str, neo4j_settings: GraphSettings, tmp_path: Path
 ) -> None:
     """As an operator types them; the second export into one folder is refused in a sentence."""
     fill(graph)
     before, folder = digest(graph), tmp_path / "monday"
-    assert "Keep secrets.json" in shopgraph(neo4j_settings, "export", "graph", str(folder)).stdout
-    again = shopgraph(neo4j_settings, "export", "graph", str(folder))
+    assert (
+        "Keep secrets.json"
+        in shopgraph(neo4j_settings, redis_url, "export", "graph", str(folder)).stdout
+    )
+    again = shopgraph(neo4j_settings, redis_url, "export", "graph", str(folder))
     assert (again.returncode, "whole export" in again.stderr) == (1, True)
-    refused = shopgraph(neo4j_settings, "restore", str(folder))
+    refused = shopgraph(neo4j_settings, redis_url, "restore", str(folder))
     assert (refused.returncode, "--replace" in refused.stderr) == (1, True)
-    done = shopgraph(neo4j_settings, "restore", str(folder), "--replace")
+    done = shopgraph(neo4j_settings, redis_url, "restore", str(folder), "--replace")
     assert "is back" in done.stdout, done.stderr
     assert digest(graph) == before
 
@@ -459,10 +462,13 @@ def killed(settings: GraphSettings, script: str) -> None:
     assert done.returncode == -9, done.stderr
 
 
-def shopgraph(settings: GraphSettings, *words: str) -> "subprocess.CompletedProcess[str]":
+def shopgraph(
+    settings: GraphSettings, redis_url: str, *words: str
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "workers.commands", *words],
-        env=environment(settings), capture_output=True, text=True, check=False,
+        env={**environment(settings), "REDIS_URL": redis_url},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
 
 
