@@ -130,8 +130,13 @@ def test_the_wait_for_a_visible_edge_is_counted_and_history_has_none(redis_url: 
     assert found.dropped == {("web", "view"): 1}
 
 
-def test_a_connector_says_until_when_it_has_everything(redis_url: str) -> None:
+def test_the_repeats_of_a_device_can_be_forgotten(redis_url: str) -> None:
+    """Of an erased person's; those of others stay, and so do all other counts."""
     tally = Tally(redis_url)
-    tally.connector_succeeded("taobao", NOW)
-    tally.connector_succeeded("taobao", NOW + 1)
-    assert tally.connectors() == {"taobao": NOW + 1}
+    amounts = {"repeats|web|d_1": 2, "repeats|web|d_12": 3, "rows|web|view": 9}
+    tally._add(NOW, amounts)
+    assert tally.forget(["d_1"]) == 1
+    found = counts(redis_url)
+    assert found.repeats == {("web", "d_12"): 3}
+    assert found.rows == {("web", "view"): 9}
+    assert tally.forget(["d_1"]) == 0

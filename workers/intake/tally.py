@@ -8,7 +8,7 @@ count and the stream cannot differ.
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -22,7 +22,6 @@ from workers.intake.valkey import connect, ours
 HOUR_MS = 3_600_000
 KEPT_S = 9 * 86_400
 PREFIX = "shopgraph:tally:"
-CONNECTORS = "shopgraph:connectors:succeeded"
 UNKNOWN = "unknown"
 
 WAITS_S = (0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 86_400)
@@ -138,16 +137,15 @@ class Tally:
                 _take(counts, name.decode(), int(amount))
         return counts
 
-    def connector_succeeded(self, source: str, at_ms: int) -> None:
-        """A connector has all that its platform had until a moment; to be called by connectors."""
+    def forget(self, devices: Collection[str]) -> int:
+        """Drop the repeats of these devices; says how many counts went."""
+        gone = 0
+        wanted = tuple(f"|{device}".encode() for device in devices)
         with ours():
-            self._client.hset(CONNECTORS, source, str(at_ms))
-
-    def connectors(self) -> dict[str, int]:
-        """Until when each connector has everything, milliseconds UTC."""
-        with ours():
-            held = self._client.hgetall(CONNECTORS)
-        return {source.decode(): int(at) for source, at in held.items()}
+            for key in self._client.scan_iter(f"{PREFIX}*", count=1_000):
+                fields = [one for one in self._client.hkeys(key) if one.endswith(wanted)]
+                gone += int(self._client.hdel(key, *fields)) if fields else 0
+        return gone
 
     def _add(self, at_ms: int, amounts: Mapping[str, int]) -> None:
         if amounts:

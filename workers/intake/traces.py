@@ -19,6 +19,7 @@ from workers.intake.letters import DeadLetter, event_of
 from workers.intake.pseudonyms import Pseudonyms
 from workers.intake.sealing import unsealed
 from workers.intake.stream import BACKLOG, GROUP, PAYLOAD, STREAM
+from workers.intake.tally import Tally
 from workers.intake.valkey import connect, ours
 
 _PAGE = 200
@@ -63,6 +64,7 @@ class Traces:
         """
         self._client = connect(redis_url)
         self._letters = DeadLetters(redis_url)
+        self._tally = Tally(redis_url)
         self._pseudonyms = pseudonyms
         self._replace = self._client.register_script(_REPLACE)
 
@@ -73,6 +75,7 @@ class Traces:
             "dead_letters": self._dead_letters(sought),
             "online": self._online(sought),
             "pages": self._pages(sought.user_ids),
+            "counts": self._tally.forget(sought.device_ids),
         }
 
     def announce(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from graph import quality, quality_reports
 from graph.client import Graph
 from graph.domain.quality import Window
+from workers.intake.bookmarks import Bookmarks
 from workers.intake.deadletters import DeadLetters
 from workers.intake.stream import EventStream
 from workers.intake.tally import HOUR_MS, Counts, Place, Tally
@@ -93,7 +94,7 @@ def read_facts(graph: Graph, redis_url: str, settings: QualitySettings, as_of_ms
         prices_before=_prices(graph, before),
         funnel={source: (n, odd) for source, n, odd in graph.read(quality.funnel, window)},
         letters=DeadLetters(redis_url).depth(),
-        connectors=tally.connectors(),
+        connectors={name: one.until_ms for name, one in Bookmarks(redis_url).all().items()},
         catalogue=catalogue,
     )
 
