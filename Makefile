@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test backstage storefront serverless unit integration chromium browser lint format types contracts check bench explore clean
+.PHONY: help install demo up test servers serverless unit integration chromium browser lint format types contracts check bench explore clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,25 +27,20 @@ up: install  ## run all processes in the foreground until Ctrl-C
 	$(BIN)/shopgraph up $(ARGS)
 
 test: install chromium  ## all tests: unit, contract, and on a real Neo4j, Valkey and Chromium
-	@$(MAKE) --no-print-directory -j 2 backstage storefront serverless
+	@$(MAKE) --no-print-directory -j 2 servers serverless
 
-# The parts of the tests, for `test` alone, which has made what they need: with prerequisites of
-# their own they were seen to run one after the other. Two of them run at once, the longest from the
-# beginning. Under ARGS one may be left with none (code 5).
+# Both halves of the tests, for `test` alone, which has made what they need: with prerequisites of
+# their own they were seen to run one after the other. Under ARGS one may be left with none (code 5).
 NONE_LEFT = $(if $(ARGS),|| test $$? -eq 5)
-PYTEST = REQUIRE_SERVICES=1 $(BIN)/python -m pytest -o cache_dir=.pytest_cache/$@ $(ARGS)
-storefront:
-	$(PYTEST) tests/browser tests/clients tests/integration/test_[a-h]*.py $(NONE_LEFT)
+servers:
+	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/browser tests/clients tests/integration \
+		-o cache_dir=.pytest_cache/servers $(ARGS) $(NONE_LEFT)
 
-# Shown when they have ended, as the first part is shown while it goes on.
-SHOWN_LATER = >build/$@.txt 2>&1 $(NONE_LEFT); code=$$?; cat build/$@.txt; exit $$code
-backstage:
-	@mkdir -p build
-	@$(PYTEST) tests/integration/test_[i-z]*.py $(SHOWN_LATER)
-
+# Shown when it has ended, as the other half is shown while it goes on.
 serverless:
 	@mkdir -p build
-	@$(PYTEST) tests/unit tests/contract $(SHOWN_LATER)
+	@$(BIN)/python -m pytest tests/unit tests/contract -o cache_dir=.pytest_cache/serverless $(ARGS) \
+		>build/serverless.txt 2>&1 $(NONE_LEFT); code=$$?; cat build/serverless.txt; exit $$code
 
 unit: install  ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
