@@ -18,7 +18,13 @@ bp = APIBlueprint(
 )
 
 
-@bp.get("/v1/person-data")
+LINES = {
+    "description": "JSON lines",
+    "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+}
+
+
+@bp.get("/v1/person-data", responses={200: LINES})
 @requires(Scope.ADMIN)
 @parsed
 def get_person_data(query: Who) -> Response:

@@ -29,7 +29,7 @@ def test_no_call_that_the_document_describes_breaks_the_api(
         calls[name] = _try(operation, documented, broken)
     with capsys.disabled():
         print(f"\n{sum(calls.values()):,} requests to {len(calls)} calls of the API")  # noqa: T201
-    assert broken == []
+    assert broken == [], "\n".join(broken)
     assert calls["POST /v1/events"] >= EXAMPLES
     assert all(calls.values()), "a call without parameters has one way to be asked"
 
