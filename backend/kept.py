@@ -57,7 +57,7 @@ class Kept(Generic[T]):
             self._held.move_to_end(key)
             if len(self._held) > self._most:
                 self._held.popitem(last=False)
-            while next(iter(self._held.values()))[0] <= now:
+            while self._held and next(iter(self._held.values()))[0] <= now:
                 self._held.popitem(last=False)
 
 

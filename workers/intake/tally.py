@@ -89,11 +89,12 @@ class Tally:
 
     def refused(self, checked: Checked, results: Sequence[RowResult]) -> None:
         """Count the rows of a request that were not taken."""
+        left = [one for one in results if one.status is not Status.ACCEPTED]
+        if not left:
+            return
         amounts: Counter[str] = Counter()
         devices = {one.key: checked.events[one.first].device_id for one in checked.kept}
-        for one in results:
-            if one.status is Status.ACCEPTED:
-                continue
+        for one in left:
             source, kind = _place(checked.raw[one.index], checked.source)
             if one.status is Status.DUPLICATE:
                 amounts[_name("duplicates", source, kind)] += 1

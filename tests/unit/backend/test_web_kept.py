@@ -245,3 +245,10 @@ def test_what_is_true_no_more_makes_room_at_once() -> None:
     moment[0] += 1_000
     kept.put("new", "a list", until_ms=NOW_MS + 9_000)
     assert list(kept._held) == ["new"]
+
+
+def test_an_answer_whose_time_has_come_already_is_not_held_and_harms_nobody() -> None:
+    """An item may come or go by the clock between making the list and keeping it."""
+    kept = Kept[str](now_ms=lambda: NOW_MS)
+    kept.put("late", "a list", until_ms=NOW_MS)
+    assert kept.get("late") is None
