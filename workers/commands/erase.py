@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 
 import click
 
-from graph import tombstones
 from graph.client import Graph
 from graph.settings import GraphSettings
 from workers.commands.output import console, print_json, table
 from workers.intake.settings import IntakeSettings
-from workers.privacy.build import erasures_of
+from workers.privacy.build import erasures_of, known_as
 from workers.settings import JobSettings
 
 
@@ -30,8 +29,7 @@ def erase(person_id: str, anonymous: bool, yes: bool, as_json: bool) -> None:
     settings = IntakeSettings()
     graph, pseudonyms = Graph(GraphSettings()), settings.pseudonyms()
     try:
-        pseudonyms.know_returned(graph.read(tombstones.generations))
-        known = pseudonyms.visitor(person_id) if anonymous else pseudonyms.customer(person_id)[0]
+        known = known_as(graph, pseudonyms, person_id, is_visitor=anonymous)
         erasing = erasures_of(graph, settings.redis_url, pseudonyms, JobSettings().model_store)
         receipt = erasing.erase(known, by="command line")
     finally:

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 import orjson
 
-from graph import tombstones
 from graph.client import Graph
 from graph.settings import GraphSettings
 from workers.commands.output import bar, console
@@ -15,6 +14,7 @@ from workers.graph_files.folder import GraphFile
 from workers.intake.settings import IntakeSettings
 from workers.leases import now_ms
 from workers.local.secrets import write_private
+from workers.privacy.build import known_as
 from workers.privacy.portable import export as lines_of
 
 
@@ -76,8 +76,7 @@ def person(person_id: str, file: Path, anonymous: bool) -> None:
     pseudonyms = IntakeSettings().pseudonyms()
     source = Graph(GraphSettings())
     try:
-        pseudonyms.know_returned(source.read(tombstones.generations))
-        known = pseudonyms.visitor(person_id) if anonymous else pseudonyms.customer(person_id)[0]
+        known = known_as(source, pseudonyms, person_id, is_visitor=anonymous)
         rows = lines_of(
             source.read, source.write, pseudonyms, known,
             raw_id=person_id, by="command line", now_ms=now_ms(),

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,7 +54,8 @@ def complete_journey(folder: Path | None, limit: int | None, as_json: bool) -> N
     data = CompleteJourney(folder or default_folder(), limit_lines=limit)
     settings = IntakeSettings()
     rejects_path = Path("complete-journey.rejects.jsonl")
-    with _graph() as graph, _progress() as report, while_ingesting(graph):
+    graph = Graph(GraphSettings())
+    with closing(graph), _progress() as report, while_ingesting(graph):
         pseudonyms = settings.pseudonyms()
         run = JourneyImport(
             data,
@@ -241,7 +242,8 @@ def _looked(source: Source, where: Path) -> tuple[Imported, RejectFile]:
 def _stored(source: Source, where: Path) -> tuple[Imported, RejectFile]:
     settings = IntakeSettings()
     pseudonyms = settings.pseudonyms()
-    with _graph() as graph, _progress() as report, while_ingesting(graph):
+    graph = Graph(GraphSettings())
+    with closing(graph), _progress() as report, while_ingesting(graph):
         pseudonyms.know_returned(graph.read(tombstones.generations))
         run = ImportRun(
             Door(pseudonyms),
@@ -271,15 +273,6 @@ def _say(done: Imported, rejects: RejectFile) -> None:
 def _say_rejected(done: Imported, rejects: RejectFile) -> None:
     if done.rejected:
         console.print(f"{done.rejected:,} rows were not taken: see {rejects.path}")
-
-
-@contextmanager
-def _graph() -> Iterator[Graph]:
-    graph = Graph(GraphSettings())
-    try:
-        yield graph
-    finally:
-        graph.close()
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """``shopgraph quality``: measure the data, look at reports and at the rows behind a figure."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +38,7 @@ def quality() -> None:
 @_JSON
 def run_(html: Path | None, as_json: bool) -> None:
     """Make a report now and keep it; ends with 1 where something blocks a training."""
-    with _graph() as graph:
+    with closing(Graph(GraphSettings())) as graph:
         redis_url = StreamSettings().redis_url
         report = look(graph, redis_url, QualitySettings(), as_of_ms=now_ms())
         _tell(graph, report, html, as_json=as_json)
@@ -52,7 +51,7 @@ def run_(html: Path | None, as_json: bool) -> None:
 @_JSON
 def show(html: Path | None, as_json: bool) -> None:
     """The newest report."""
-    with _graph() as graph:
+    with closing(Graph(GraphSettings())) as graph:
         _tell(graph, _newest(graph), html, as_json=as_json)
 
 
@@ -61,7 +60,7 @@ def show(html: Path | None, as_json: bool) -> None:
 @_JSON
 def history(limit: int, as_json: bool) -> None:
     """The latest reports, newest first, and what each found."""
-    with _graph() as graph:
+    with closing(Graph(GraphSettings())) as graph:
         reports = graph.read(quality_reports.history, since_ms=0, limit=limit)
     if as_json:
         print_json([asdict(report) for report in reports])
@@ -81,7 +80,7 @@ def history(limit: int, as_json: bool) -> None:
 @_JSON
 def rows(check: str, source: str | None, limit: int, as_json: bool) -> None:
     """The rows behind a figure of the newest report, such as price_outlier_pct; newest first."""
-    with _graph() as graph:
+    with closing(Graph(GraphSettings())) as graph:
         window = window_at(_newest(graph).as_of_ms, QualitySettings().window_hours)
         redis_url = StreamSettings().redis_url
         found = failing_rows(graph, redis_url, check, window, source=source, limit=limit)
@@ -90,15 +89,6 @@ def rows(check: str, source: str | None, limit: int, as_json: bool) -> None:
         return
     names = list(found[0]) if found else []
     console.print(table(f"{len(found)} rows of {check}", names, [list(r.values()) for r in found]))
-
-
-@contextmanager
-def _graph() -> Iterator[Graph]:
-    graph = Graph(GraphSettings())
-    try:
-        yield graph
-    finally:
-        graph.close()
 
 
 def _newest(graph: Graph) -> Report:
