@@ -30,6 +30,8 @@ class PaperConfig:
             prior is corrected once, afterwards.
         new_share: part of the first-time purchases that is trained on.
         new_negatives: never touched items drawn per person and cutoff.
+        epoch_batches: most batches of an epoch, and of a look at the validation slice; a large
+            shop is seen in parts, so that it is decided as often there when to stop.
         threads: CPU threads of torch; ``None`` leaves them as they are.
         min_positives: purchases that each part must have among its pairs.
         similar_min_events: items with fewer events get no ``SIMILAR_TO`` neighbours.
@@ -52,6 +54,7 @@ class PaperConfig:
     learning_rate: float = 1e-3
     weight_decay: float = 1e-5
     batch_people: int = 64
+    epoch_batches: int = 800
     max_epochs: int = 14
     patience: int = 5
     window_days: int = 60

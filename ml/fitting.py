@@ -18,7 +18,7 @@ from ml.models.paper import PaperModel
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One pass over the training pairs; losses in nats per pair."""
+    """One pass over the training pairs, or a part of them; losses in nats per pair."""
 
     number: int
     train_loss: float
@@ -53,8 +53,8 @@ def fit(
     best, best_weights, history = math.inf, copy.deepcopy(model.state_dict()), list[Epoch]()
     since_best = 0
     for number in range(1, config.max_epochs + 1):
-        train_loss = _train_epoch(model, train, optimiser, rng)
-        loss = validation_loss(model, validation)
+        train_loss = _train_epoch(model, train, optimiser, rng, config.epoch_batches)
+        loss = validation_loss(model, validation, config.epoch_batches)
         if not (math.isfinite(train_loss) and math.isfinite(loss)):
             raise TrainingDiverged(f"the loss of epoch {number} is not finite")
         since_best = 0 if loss < best else since_best + 1
@@ -71,16 +71,22 @@ def fit(
     return history
 
 
-def validation_loss(model: PaperModel, parts: list[PoolBatches]) -> float:
-    """Mean cross-entropy over all pairs, nothing dropped out."""
+def validation_loss(model: PaperModel, parts: list[PoolBatches], most: int) -> float:
+    """
+    Mean cross-entropy, nothing dropped out.
+
+    Args:
+        most: batches; where there are more it is every second, third and so on, always the same.
+    """
     model.eval()
+    queue = [(part, group) for part in parts for group in part.groups(None)]
     total, count = 0.0, 0
     with torch.no_grad():
-        for part in parts:
-            for batch in part:
-                logit = forward(model, part.scene.table, batch)
-                total += float(_loss(logit, batch.label, "sum"))
-                count += len(batch.label)
+        for part, group in queue[:: max(-(-len(queue) // most), 1)]:
+            batch = part.batch(group)
+            logit = forward(model, part.scene.table, batch)
+            total += float(_loss(logit, batch.label, "sum"))
+            count += len(batch.label)
     return total / max(count, 1)
 
 
@@ -95,11 +101,12 @@ def _train_epoch(
     parts: list[PoolBatches],
     optimiser: torch.optim.Optimizer,
     rng: np.random.Generator,
+    most: int,
 ) -> float:
     model.train()
     queue = [(part, group) for part in parts for group in part.groups(rng)]
     total, count = 0.0, 0
-    for at in rng.permutation(len(queue)):
+    for at in rng.permutation(len(queue))[:most]:
         part, group = queue[at]
         batch = part.batch(group)
         loss = _loss(forward(model, part.scene.table, batch), batch.label, "mean")

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -11,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import structlog
 
 from graph import migrations
 from graph.client import Graph
@@ -22,6 +25,8 @@ from workers.local.children import ending
 from workers.local.errors import ServiceFailed
 from workers.local.secrets import load_secrets
 from workers.local.supervisor import PROCESSES, child_environment
+
+log = structlog.get_logger(__name__)
 
 READY_WITHIN_S = 120.0
 
@@ -60,6 +65,7 @@ def running_stack(names: Sequence[str]) -> Iterator[Stack]:
     with ExitStack() as cleanup:
         folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="shopgraph-benchmark-"))
         home, ports = Path(folder), Ports.free()
+        cleanup.enter_context(logs_kept(home))
         how = Starting(started_by="shopgraph benchmark", ends_with_parent=True, for_tests=True)
         start_local(home, ports, how)
         cleanup.callback(stop_local, home)
@@ -78,6 +84,19 @@ def running_stack(names: Sequence[str]) -> Iterator[Stack]:
             base64.b64decode(keys.pseudonym_key), base64.b64decode(keys.encryption_key)
         )
         yield Stack(graph, found["REDIS_URL"], target, home, pseudonyms, children)
+
+
+@contextmanager
+def logs_kept(home: Path) -> Iterator[None]:
+    """Put the logs aside before the folder goes, if the measurement fails."""
+    try:
+        yield
+    except Exception:
+        kept = Path(tempfile.mkdtemp(prefix="shopgraph-failed-benchmark-"))
+        for written in home.rglob("*.log"):
+            shutil.copy(written, kept / "-".join(written.relative_to(home).parts))
+        log.warning("benchmark_failed", logs=str(kept))
+        raise
 
 
 @contextmanager

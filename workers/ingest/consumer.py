@@ -182,8 +182,9 @@ class Consumer:
         lifted = self._consent.note(after.denials)
         if lifted:  # who denied anew since the graph was read must not be lifted by what it said
             self._consent.note(self._ask(users.denials, sorted(lifted)))
+        counting = written.counting()
         self._online.remember(
-            (event for event in batch.events if event.event_id in written.counts),
+            (event for event in batch.events if event.event_id in counting),
             siblings=after.siblings,
             changed=after.changed | stale,
         )

@@ -41,9 +41,8 @@ class Written:
     told_again: set[EventId] = field(default_factory=set)
     erased: set[EventId] = field(default_factory=set)
 
-    @property
-    def counts(self) -> set[EventId]:
-        """What is new and counts: stored, and not told by another source before."""
+    def counting(self) -> set[EventId]:
+        """What is new and counts: stored, and not told by another source before; a set anew."""
         return self.stored - self.told_again
 
 

@@ -176,3 +176,42 @@ def test_counters_that_are_switched_off_stay_off_in_training(world, small):
 def test_a_person_must_be_seen_by_something(small):
     with pytest.raises(ValueError, match="sequence or a graph"):
         PaperModel(replace(small, sequence=False, graph=False))
+
+
+class Watched(PoolBatches):
+    """Notes the people of each batch that is made."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.made = []
+
+    def batch(self, group):
+        self.made.append(tuple(sorted(group.tolist())))
+        return super().batch(group)
+
+
+def test_an_epoch_of_a_large_shop_sees_a_part_of_it_and_the_next_one_another(world, small):
+    _, scene, pool = setting(world, small)
+    training, validation = Watched(pool, scene, 1), Watched(pool, scene, 1)
+    most = len(training.groups(None)) // 2
+    config = replace(small, max_epochs=2, epoch_batches=most)
+    fit(PaperModel(config), [training], [validation], config, lambda _: None)
+    first, second = training.made[:most], training.made[most:]
+    assert len(second) == most
+    assert set(first) != set(second)
+    looks = (
+        validation.made[: len(validation.made) // 2],
+        validation.made[len(validation.made) // 2 :],
+    )
+    assert looks[0] == looks[1], "losses are compared on the same people"
+    assert 1 < len(looks[0]) <= most
+
+
+def test_a_shop_that_fits_into_an_epoch_is_seen_whole(world, small):
+    _, scene, pool = setting(world, small)
+    training, validation = Watched(pool, scene, 7), Watched(pool, scene, 7)
+    config = replace(small, max_epochs=1, epoch_batches=len(training.groups(None)))
+    fit(PaperModel(config), [training], [validation], config, lambda _: None)
+    everybody = sorted(range(len(np.unique(pool.user))))
+    assert sorted(sum(training.made, ())) == everybody
+    assert sorted(sum(validation.made, ())) == everybody
