@@ -1,5 +1,6 @@
 """A short way to the lists that shops ask for most: the answers of Flask, with less around."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from backend.parsing import QueryOf
 from backend.questions import RecommendationsAsked
 
 T = TypeVar("T", bound=BaseModel)
+
+AT_ONCE = 2
+"""Lists made at a time; more threads of one interpreter wait for each other, not for the disk."""
 
 _KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
@@ -66,6 +70,7 @@ class Express:
         self._app = app
         self._keys = keys
         self._whole: WSGIApplication = app.wsgi_app
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request."""
@@ -73,7 +78,7 @@ class Express:
         if way is None or environ["REQUEST_METHOD"] != "GET" or not self._may(environ):
             return self._whole(environ, start_response)
         began = time.perf_counter()
-        with self._app.app_context():
+        with self._turns, self._app.app_context():
             request_id = tracing.begin(environ.get("HTTP_X_REQUEST_ID"))
             told = way.answer(environ.get("QUERY_STRING", ""))
             if told is not None:

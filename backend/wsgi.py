@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from flask import Flask
+from threadpoolctl import threadpool_limits
 
 from backend.acquaintances import Acquaintances
 from backend.app import create_app
@@ -215,6 +216,8 @@ def _impatient(settings: GraphSettings) -> GraphSettings:
 @cache
 def _served() -> Flask:
     configure_logs()
+    # The other cores have other requests; sums in parallel wait for each other more than they help.
+    threadpool_limits(limits=1)
     try:
         return build()
     except SettingsMissing as missing:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from urllib.parse import quote
 
 import orjson
@@ -74,7 +75,11 @@ def _of(path: str, ids: Sequence[str]) -> Ask:
 
 
 def _anew(path: str, ids: Sequence[str]) -> Ask:
-    def ask(target: Target, number: int) -> bytes:
+    # Goes on from one load to the next: what the last one asked is kept.
+    numbers = count()
+
+    def ask(target: Target, _: int) -> bytes:
+        number = next(numbers)
         one = quote(ids[number % len(ids)], safe="")
         return target.get(f"{path}{one}&exclude=nothing-{number}")
 
