@@ -15,6 +15,10 @@ from graph.settings import GraphSettings
 P = ParamSpec("P")
 T = TypeVar("T")
 
+RETRY_AFTER_S = 0.05
+"""Before the first new try of a transaction, twice as long before each further one; the driver's
+second is long for two writers that met at one item."""
+
 
 class Graph:
     """
@@ -123,6 +127,7 @@ class Graph:
                     max_connection_pool_size=settings.max_connection_pool_size,
                     connection_acquisition_timeout=settings.connection_acquisition_timeout_s,
                     max_transaction_retry_time=settings.max_transaction_retry_time_s,
+                    initial_retry_delay=RETRY_AFTER_S,
                     liveness_check_timeout=60.0,
                     telemetry_disabled=True,
                     warn_notification_severity=self._warn_severity,

@@ -37,3 +37,5 @@ def configure(*, level: str = "INFO") -> None:
     # The driver and the scheduler say more than an operator wants to read.
     for name in ("neo4j", "apscheduler", "kombu", "amqp", "gensim", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns of every try of a transaction; of one that fails in the end, we tell ourselves.
+    logging.getLogger("neo4j.session").setLevel(logging.ERROR)

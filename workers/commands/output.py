@@ -6,8 +6,17 @@ from typing import Any
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
@@ -36,10 +45,18 @@ def bar() -> Progress:
         SpinnerColumn(),
         TextColumn("[progress.description]{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        _Share(),
         TimeElapsedColumn(),
         console=errors,
     )
+
+
+class _Share(ProgressColumn):
+    """How much is done in percent; how many, where nobody knows of how many."""
+
+    def render(self, task: Task) -> Text:
+        """The column of one task."""
+        return Text(f"{task.percentage:>3.0f} %" if task.total else f"{task.completed:,.0f}")
 
 
 def _is_number(value: object) -> bool:

@@ -318,6 +318,16 @@ def test_a13_a_huge_row_is_refused_alone() -> None:
     assert checked.rows[1].status is Status.ACCEPTED
 
 
+def test_bad_rows_among_good_ones_are_told_of_as_if_each_were_alone() -> None:
+    """Of any kind and at any place; the good ones keep their places."""
+    rows = [7, row(event_id="a"), row(event_type="nap"), row(event_id="b"), row(item_id=3), None]
+    together = check(*rows).rows
+    assert [one.event_id for one in together if one.status is Status.ACCEPTED] == ["a", "b"]
+    for one, alone in zip(together, rows, strict=True):
+        (expected,) = check(alone).rows
+        assert (one.status, one.faults) == (expected.status, expected.faults)
+
+
 def test_what_strict_json_forbids_is_refused_in_its_row() -> None:
     """NaN, half a surrogate pair and broken bytes spoil one row, not the request."""
     good = b'{"event_id":"e%d","event_type":"view","user_id":"u","item_id":"i",'
