@@ -111,8 +111,7 @@ class _Connection:
     """
     One request at a time, over a bare socket.
 
-    The generator shares the machine with what it measures: with streams of ``asyncio`` a third of
-    the time of a quick answer was its own.
+    The generator shares the machine with what it measures, so it takes as little of it as it can.
     """
 
     def __init__(self, target: Target) -> None:

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 Erased = Callable[[Collection[UserId]], Collection[UserId]]
 
-CHUNK_ROWS = 500
+CHUNK_ROWS = 4_000
 MAX_AHEAD_BYTES = 8 * 1024 * 1024
 _PATIENCE_S = 60.0
 
