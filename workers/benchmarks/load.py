@@ -87,13 +87,13 @@ def run_load(
                 answering.register(connection, selectors.EVENT_READ, connection)
         while answering.get_map():
             for ready, _ in answering.select():
-                connection: _Connection = ready.data
-                if (head := connection.answer()) is None:
+                told: _Connection = ready.data
+                if (head := told.answer()) is None:
                     continue
-                latencies.append((time.perf_counter() - connection.asked_at) * 1e3)
+                latencies.append((time.perf_counter() - told.asked_at) * 1e3)
                 failures += not head.startswith(expected)
-                if not connection.ask_next(request, numbers, until):
-                    answering.unregister(connection)
+                if not told.ask_next(request, numbers, until):
+                    answering.unregister(told)
         took = time.perf_counter() - began
     return Load(np.sort(np.array(latencies)), took, failures)
 

@@ -109,7 +109,7 @@ def read_toml(path: Path, kind: type[S], *, what: str) -> S:
     """
     try:
         return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError as error:
+    except OSError as error:
         raise SourceMissing(f"there is no file {path}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SourceUnreadable(f"{path} is no TOML: {error}") from error

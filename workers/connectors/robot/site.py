@@ -1,14 +1,14 @@
 """A site's file: which pages, which selectors, and what their cells mean."""
 
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field
 
-from workers.connectors.files.mapping import EventMapping, problems
+from workers.connectors.errors import SourceMissing, SourceUnreadable
+from workers.connectors.files.mapping import EventMapping, Strict, read_toml
 from workers.connectors.robot.errors import SiteUnreadable
 
 URL, ROW, KEY = "url", "row", "key"
@@ -32,11 +32,7 @@ def _page(url: str) -> str:
     return url
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SiteField(_Strict):
+class SiteField(Strict):
     """
     One cell of a row.
 
@@ -58,14 +54,14 @@ class SiteField(_Strict):
         return None if kept is None else " ".join((kept[1] or "").split()) or None
 
 
-class Blocked(_Strict):
+class Blocked(Strict):
     """How this site says no, beside the ways that are known of all sites."""
 
     selectors: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
 
 
-class Site(_Strict):
+class Site(Strict):
     """
     What a site's file holds.
 
@@ -117,14 +113,9 @@ def read_site(path: Path) -> Site:
         SiteUnreadable: it does not; the sentence says what is wrong where.
     """
     try:
-        told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        site = Site.model_validate(told)
-    except OSError:
-        raise SiteUnreadable(f"there is no file {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SiteUnreadable(f"{path} is no TOML: {error}") from error
-    except ValidationError as error:
-        raise SiteUnreadable(f"{path} describes no site: {problems(error)}") from error
+        site = read_toml(path, Site, what="description of a site")
+    except (SourceMissing, SourceUnreadable) as error:
+        raise SiteUnreadable(str(error)) from error
     mapping = site.mapping()
     strange = set() if mapping is None else {*mapping.columns.values()} - {*site.columns}
     if reserved := {URL, ROW, KEY} & site.fields.keys():
