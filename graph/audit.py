@@ -64,6 +64,7 @@ def forget(tx: ManagedTransaction, user_ids: Iterable[UserId], receipt_id: str) 
         """
         UNWIND $user_ids AS user_id
         MATCH (a:Audit {about: user_id})
+        USING INDEX SEEK a:Audit(about)
         SET a.about = $receipt_id
         """,
         user_ids=sorted(user_ids),

@@ -41,6 +41,7 @@ def upsert_coupons(tx: ManagedTransaction, coupons: Sequence[Coupon]) -> None:
         """
         UNWIND $rows AS row
         MATCH (campaign:Campaign {campaign_id: row[1]})
+        USING INDEX SEEK campaign:Campaign(campaign_id)
         MERGE (coupon:Coupon {coupon_id: row[0]})
         MERGE (campaign)-[:OFFERS]->(coupon)
         """,
@@ -50,7 +51,9 @@ def upsert_coupons(tx: ManagedTransaction, coupons: Sequence[Coupon]) -> None:
         """
         UNWIND $rows AS row
         MATCH (coupon:Coupon {coupon_id: row[0]})
+        USING INDEX SEEK coupon:Coupon(coupon_id)
         MATCH (i:Item {item_id: row[1]})
+        USING INDEX SEEK i:Item(item_id)
         MERGE (coupon)-[:APPLIES_TO]->(i)
         """,
         rows=sorted({(one.coupon_id, item) for one in coupons for item in one.item_ids}),
@@ -70,7 +73,9 @@ def target(tx: ManagedTransaction, rows: Sequence[Targeted]) -> None:
         """
         UNWIND $rows AS row
         MATCH (u:User {user_id: row[0]})
+        USING INDEX SEEK u:User(user_id)
         MATCH (c:Campaign {campaign_id: row[1]})
+        USING INDEX SEEK c:Campaign(campaign_id)
         MERGE (u)-[t:TARGETED_BY]->(c)
         ON CREATE SET t.ts = row[2], t.arm = row[3], t.rank = row[4], t.reason = row[5]
         """,
@@ -87,6 +92,7 @@ def redeem(tx: ManagedTransaction, rows: Sequence[Redemption]) -> None:
         """
         UNWIND $rows AS row
         MATCH (u:User {user_id: row[0]})
+        USING INDEX SEEK u:User(user_id)
         MERGE (c:Coupon {coupon_id: row[1]})
         MERGE (u)-[:REDEEMED {campaign_id: row[2], ts: row[3]}]->(c)
         """,
@@ -166,6 +172,7 @@ def _must_exist(tx: ManagedTransaction, campaign_ids: Iterable[CampaignId]) -> N
         """
         UNWIND $ids AS id
         MATCH (c:Campaign {campaign_id: id})
+        USING INDEX SEEK c:Campaign(campaign_id)
         RETURN count(c) AS n
         """,
         ids=sorted(asked),

@@ -196,7 +196,8 @@ def _devices_of_nobody_else(tx: ManagedTransaction, people: Iterable[UserId]) ->
     record = tx.run(
         """
         UNWIND $people AS user_id
-        MATCH (:User {user_id: user_id})-[:USES]->(d:Device)
+        MATCH (u:User {user_id: user_id})-[:USES]->(d:Device)
+        USING INDEX SEEK u:User(user_id)
         WHERE NOT EXISTS { (d)<-[:USES]-(other) WHERE NOT other.user_id IN $people }
         RETURN collect(DISTINCT d.device_id) AS found
         """,

@@ -48,7 +48,8 @@ def derive(tx: ManagedTransaction, visitors: Iterable[UserId]) -> None:
 def one_person(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> set[UserId]:
     """Everybody who is the same person as one of these, they themselves included."""
     record = tx.run(
-        "UNWIND $user_ids AS user_id MATCH (me:User {user_id: user_id})"
+        "UNWIND $user_ids AS user_id MATCH (me:User {user_id: user_id}) "
+        "USING INDEX SEEK me:User(user_id)"
         + SAME_PERSON
         + "RETURN collect(DISTINCT person.user_id) AS user_ids",
         user_ids=sorted(user_ids),
@@ -63,6 +64,7 @@ def siblings(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId,
         return {}
     rows = tx.run(
         "UNWIND $user_ids AS user_id MATCH (me:User {user_id: user_id}) "
+        "USING INDEX SEEK me:User(user_id) "
         "WHERE EXISTS { (me)-[:SAME_AS]-() }"
         + SAME_PERSON
         + "WITH user_id, person WHERE person.user_id <> user_id "
@@ -78,6 +80,7 @@ def claimed(tx: ManagedTransaction, visitors: Iterable[UserId]) -> set[UserId]:
         """
         UNWIND $visitors AS visitor_id
         MATCH (visitor:User {user_id: visitor_id})-[:IDENTIFIED]->(customer:User)
+        USING INDEX SEEK visitor:User(user_id)
         OPTIONAL MATCH (customer)<-[:SAME_AS]-(other:User)
         WITH collect(visitor.user_id) + collect(customer.user_id) + collect(other.user_id) AS ids
         UNWIND ids AS user_id

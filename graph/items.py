@@ -65,6 +65,7 @@ def remove(tx: ManagedTransaction, item_ids: Sequence[ItemId], *, now_ms: int) -
         """
         UNWIND $ids AS id
         MATCH (i:Item {item_id: id})
+        USING INDEX SEEK i:Item(item_id)
         SET i.is_deleted = true, i.deleted_at = $now_ms, i.updated_at = $now_ms
         """,
         ids=sorted(item_ids),
@@ -90,6 +91,7 @@ def servable(tx: ManagedTransaction, item_ids: Sequence[ItemId], *, now_ms: int)
         """
         UNWIND $ids AS id
         MATCH (i:Item {item_id: id})
+        USING INDEX SEEK i:Item(item_id)
         WHERE i.is_deleted IS NULL AND NOT coalesce(i.is_hidden, false)
           AND coalesce(i.available_from <= $now_ms, true)
           AND coalesce(i.available_until > $now_ms, true)
@@ -107,6 +109,7 @@ def details(tx: ManagedTransaction, item_ids: Sequence[ItemId]) -> dict[ItemId, 
         """
         UNWIND $ids AS id
         MATCH (i:Item {item_id: id})
+        USING INDEX SEEK i:Item(item_id)
         OPTIONAL MATCH (i)-[:OF_BRAND]->(b:Brand)
         CALL (i) {
             MATCH (i)-[under:IN_CATEGORY]->(c:Category)
@@ -190,6 +193,7 @@ def _update(tx: ManagedTransaction, items: Sequence[Item], now_ms: int) -> list[
         """
         UNWIND $rows AS row
         MATCH (i:Item {item_id: row[0]})
+        USING INDEX SEEK i:Item(item_id)
         WHERE i.updated_at IS NULL OR i.updated_at <= row[1]
         SET i += row[2]
         SET i.updated_at = row[1],
@@ -212,6 +216,7 @@ def _file_under(tx: ManagedTransaction, items: Sequence[Item]) -> None:
         """
         UNWIND $rows AS row
         MATCH (i:Item {item_id: row[0]})-[under:IN_CATEGORY]->(c:Category)
+        USING INDEX SEEK i:Item(item_id)
         WHERE NOT c.path IN row[1]
         DELETE under
         """,
@@ -221,7 +226,9 @@ def _file_under(tx: ManagedTransaction, items: Sequence[Item]) -> None:
         """
         UNWIND $rows AS row
         MATCH (i:Item {item_id: row[0]})
+        USING INDEX SEEK i:Item(item_id)
         MATCH (c:Category {path: row[1]})
+        USING INDEX SEEK c:Category(path)
         MERGE (i)-[under:IN_CATEGORY]->(c)
         SET under.rank = row[2]
         """,
@@ -238,7 +245,9 @@ def _brand(tx: ManagedTransaction, items: Sequence[Item]) -> None:
     tx.run(
         """
         UNWIND $rows AS row
-        MATCH (i:Item {item_id: row[0]})-[of:OF_BRAND]->(b:Brand) WHERE b.name <> row[1]
+        MATCH (i:Item {item_id: row[0]})-[of:OF_BRAND]->(b:Brand)
+        USING INDEX SEEK i:Item(item_id)
+        WHERE b.name <> row[1]
         DELETE of
         """,
         rows=rows,
@@ -247,7 +256,9 @@ def _brand(tx: ManagedTransaction, items: Sequence[Item]) -> None:
         """
         UNWIND $rows AS row
         MATCH (i:Item {item_id: row[0]})
+        USING INDEX SEEK i:Item(item_id)
         MATCH (b:Brand {name: row[1]})
+        USING INDEX SEEK b:Brand(name)
         MERGE (i)-[:OF_BRAND]->(b)
         """,
         rows=rows,

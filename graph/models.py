@@ -137,6 +137,7 @@ def write_user_embeddings(
         f"""
         UNWIND $rows AS row
         MATCH (u:User {{user_id: row[0]}})
+        USING INDEX SEEK u:User(user_id)
         SET u.embedding_{slot} = row[1]
         """,
         rows=[list(row) for row in rows],
@@ -151,6 +152,7 @@ def write_item_embeddings(
         f"""
         UNWIND $rows AS row
         MATCH (i:Item {{item_id: row[0]}})
+        USING INDEX SEEK i:Item(item_id)
         SET i.embedding_{slot} = row[1]
         """,
         rows=[list(row) for row in rows],
@@ -167,7 +169,9 @@ def write_similar(
         """
         UNWIND $rows AS row
         MATCH (a:Item {item_id: row[0]})
+        USING INDEX SEEK a:Item(item_id)
         MATCH (b:Item {item_id: row[1]})
+        USING INDEX SEEK b:Item(item_id)
         MERGE (a)-[near:SIMILAR_TO]->(b)
         SET near.score = row[2], near.version = $version
         """,

@@ -49,6 +49,7 @@ def prices(tx: ManagedTransaction, relationship: str, item_ids: Sequence[str]) -
         f"""
         UNWIND $ids AS id
         MATCH (i:Item {{item_id: id}})
+        USING INDEX SEEK i:Item(item_id)
         CALL (i) {{
             MATCH ()-[r:{relationship}]->(i) WHERE r.price_minor > 0
             RETURN r ORDER BY r.seq DESC LIMIT $most

@@ -51,6 +51,7 @@ def _promote(tx: ManagedTransaction, promotion: Promotion) -> None:
         MATCH (p:Promotion {promotion_id: $promotion_id})
         UNWIND $rows AS row
         MATCH (i:Item {item_id: row[0]})
+        USING INDEX SEEK i:Item(item_id)
         MERGE (p)-[promotes:PROMOTES]->(i)
         ON CREATE SET promotes.starts = row[1], promotes.stores = row[2]
         ON MATCH SET promotes.starts = row[1], promotes.stores = row[2]

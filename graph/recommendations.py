@@ -186,7 +186,8 @@ def _nearest(
     rows = tx.run(
         """
         UNWIND $seen AS seen_id
-        MATCH (:Item {item_id: seen_id})-[near:SIMILAR_TO]->(target:Item)
+        MATCH (seen:Item {item_id: seen_id})-[near:SIMILAR_TO]->(target:Item)
+        USING INDEX SEEK seen:Item(item_id)
         WHERE target.item_id IN $item_ids
         RETURN target.item_id AS target, seen_id, near.score AS score
         """,
@@ -206,6 +207,7 @@ def _categories(tx: ManagedTransaction, item_ids: Sequence[ItemId]) -> dict[Item
         """
         UNWIND $item_ids AS item_id
         MATCH (i:Item {item_id: item_id})
+        USING INDEX SEEK i:Item(item_id)
         OPTIONAL MATCH (i)-[:IN_CATEGORY {rank: 0}]->(c:Category)
         RETURN item_id, c.path AS category
         """,

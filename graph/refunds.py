@@ -89,7 +89,9 @@ def buyers_of_returned(tx: ManagedTransaction, order_ids: Iterable[str]) -> set[
     rows = tx.run(
         """
         UNWIND $orders AS order_id
-        MATCH (o:Order {order_id: order_id}) WHERE EXISTS { (o)<-[:RETURNED]-() }
+        MATCH (o:Order {order_id: order_id})
+        USING INDEX SEEK o:Order(order_id)
+        WHERE EXISTS { (o)<-[:RETURNED]-() }
         MATCH (buyer)-[p:PURCHASED {order_id: order_id}]->()
         USING INDEX SEEK p:PURCHASED(order_id)
         RETURN DISTINCT buyer.user_id AS user_id
@@ -124,7 +126,8 @@ def _returned(tx: ManagedTransaction, order_ids: Collection[str]) -> dict[str, A
     rows = tx.run(
         """
         UNWIND $orders AS order_id
-        MATCH (:Order {order_id: order_id})<-[r:RETURNED]-()
+        MATCH (o:Order {order_id: order_id})<-[r:RETURNED]-()
+        USING INDEX SEEK o:Order(order_id)
         WITH order_id, r ORDER BY r.ts, r.event_id
         WITH order_id, head(collect(r)) AS first
         RETURN order_id, first.ts AS ts, first.received_ts AS received_ts, first.source AS source

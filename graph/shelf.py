@@ -51,6 +51,7 @@ def on_shelf(tx: ManagedTransaction, item_ids: Sequence[ItemId]) -> dict[ItemId,
         """
         UNWIND $ids AS id
         MATCH (i:Item {item_id: id})
+        USING INDEX SEEK i:Item(item_id)
         CALL (i) {
             MATCH (i)-[under:IN_CATEGORY]->(c:Category)
             WITH c ORDER BY under.rank

@@ -30,6 +30,7 @@ def among(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> set[UserId]:
         """
         UNWIND $user_ids AS user_id
         MATCH (t:Tombstone {user_id: user_id})
+        USING INDEX SEEK t:Tombstone(user_id)
         RETURN collect(t.user_id) AS found
         """,
         user_ids=sorted(set(user_ids)),

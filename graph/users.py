@@ -165,6 +165,7 @@ def denials(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, 
         """
         UNWIND $user_ids AS user_id
         MATCH (told:User {user_id: user_id})
+        USING INDEX SEEK told:User(user_id)
         CALL (told) {
             RETURN told AS u
             UNION
@@ -218,6 +219,7 @@ def refs(tx: ManagedTransaction, user_ids: Iterable[UserId]) -> dict[UserId, str
         """
         UNWIND $user_ids AS user_id
         MATCH (u:User {user_id: user_id})
+        USING INDEX SEEK u:User(user_id)
         RETURN user_id, u.ref AS ref
         """,
         user_ids=list(user_ids),
