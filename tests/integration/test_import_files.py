@@ -19,7 +19,7 @@ from workers.connectors.files.csv_events import CsvEvents
 from workers.connectors.files.json_lines import JsonLines
 from workers.connectors.files.layouts import LAYOUTS
 from workers.connectors.files.log_file import LogFile
-from workers.connectors.imports import Imported, ImportRun
+from workers.connectors.imports import CHUNK_ROWS, Imported, ImportRun
 from workers.connectors.journey_import import JourneyImport, JourneyImported
 from workers.connectors.rejects import RejectFile
 from workers.connectors.rows import Source
@@ -126,21 +126,21 @@ def test_an_import_that_was_cut_short_goes_on_and_a_lost_bookmark_adds_nothing(
 ) -> None:
     """The bookmark tells exactly what is on the stream; without it the event ids do."""
     path = tmp_path / "events.jsonl"
-    path.write_bytes(b"\n".join(lines(2_000)))
+    path.write_bytes(b"\n".join(lines(2 * CHUNK_ROWS)))
     source, stream = JsonLines(path), EventStream(redis_url)
 
     def cut(done: Imported) -> None:
-        if done.lines >= 1_000:
+        if done.lines >= CHUNK_ROWS:
             raise KeyboardInterrupt
 
     run = ImportRun(Door(PSEUDONYMS), stream, graph, report=cut)
     with RejectFile(tmp_path / "r", resumed=False) as file, pytest.raises(KeyboardInterrupt):
         run.send(source, file, after=0)
     rest = bring_in(source, graph, redis_url, tmp_path / "r")
-    assert rest.events == 1_000
+    assert rest.events == CHUNK_ROWS
     stream.append([], bookmark=(source.name, json.dumps({"lines": 0, "events": 0})))
     bring_in(source, graph, redis_url, tmp_path / "r")
-    assert graph.read(counts.counts).relationships["VIEWED"] == 2_000
+    assert graph.read(counts.counts).relationships["VIEWED"] == 2 * CHUNK_ROWS
 
 
 @pytest.mark.usefixtures("ingesting")
