@@ -82,7 +82,7 @@ def _parsed(rows: Sequence[object]) -> list[EventBase | ValidationError]:
         at = {
             int(fault["loc"][0]) for fault in error.errors(include_url=False, include_input=False)
         }
-    # Rows by themselves take twice as long as in one list, so that is only for the bad ones.
+    # Rows by themselves take longer than in one list, so that is only for the bad ones.
     good = iter(EVENTS.validate_python([row for k, row in enumerate(rows) if k not in at]))
     return [_parsed_alone(row) if k in at else next(good) for k, row in enumerate(rows)]
 
