@@ -63,9 +63,12 @@ def for_shopper(shopper: Shopper, loaded: Loaded | None, wish: Wish) -> Served:
     """The best list for a person: their own, else of the session, else what strangers get."""
     wish = _without_done(wish, shopper)
     if loaded is not None and shopper.steps and shopper.vector is not None:
-        served = _from_model(loaded, _personal(shopper, loaded, wish), wish, Level.PERSONAL)
+        among = _among(loaded, wish)
+        scores = _personal(shopper, loaded, wish, among)
+        served = _picked(loaded, scores, wish, Level.PERSONAL, among)
     elif loaded is not None and any(event.item_id in loaded.known_items for event in shopper.steps):
-        served = _from_model(loaded, _session(shopper, loaded), wish, Level.SESSION)
+        scores = _session(shopper, loaded)
+        served = _picked(loaded, scores, wish, Level.SESSION, _among(loaded, wish))
     else:
         served = Served(level=Level.NONE)
     if loaded is not None and not served.items:
@@ -151,10 +154,6 @@ def _without_done(wish: Wish, shopper: Shopper) -> Wish:
     return replace(wish, exclude=wish.exclude | done) if done else wish
 
 
-def _from_model(loaded: Loaded, scores: object, wish: Wish, level: Level) -> Served:
-    return _picked(loaded, scores, wish, level, _among(loaded, wish))
-
-
 def _for_anybody(loaded: Loaded, scores: Callable[[str | None], Any], wish: Wish) -> Served:
     """A list that is nobody's own; where the shelf cannot, the model says what is in a category."""
     among = _among(loaded, wish)
@@ -177,13 +176,14 @@ def _among(loaded: Loaded, wish: Wish) -> Any:
     return None if fitting is None else loaded.mask(fitting)
 
 
-def _personal(shopper: Shopper, loaded: Loaded, wish: Wish) -> object:
+def _personal(shopper: Shopper, loaded: Loaded, wish: Wish, among: Any) -> object:
     # A list of some corner of the shop may need what is on nobody's shortlist.
-    is_narrow = bool(wish.candidates) or not wish.only.is_open or len(wish.exclude) > DEPTH
+    is_narrow = not wish.only.is_open or len(wish.exclude) > DEPTH
     return loaded.model.score(
         shopper.vector,
         Columns.of(shopper.steps),
         now_ms=reference_ms(loaded, shopper.steps),
+        among=among,
         is_short=not is_narrow,
     )
 

@@ -60,12 +60,14 @@ class ServingModel(Protocol):
         *,
         now_ms: int,
         items: Sequence[str] | None = None,
+        among: Any = None,
         is_short: bool = False,
     ) -> Any:
         """
         Calibrated chance that the person buys each item, or each of ``items``.
 
         Args:
+            among: the items that come into question, as ``only`` makes them.
             is_short: only of those that are worth a look for anybody, or near what they touched.
         """
         ...

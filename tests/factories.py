@@ -134,6 +134,7 @@ class FakeModel:
         *,
         now_ms: int,
         items: Sequence[str] | None = None,
+        among: Any = None,
         is_short: bool = False,
     ) -> list[float]:
         """The fixed scores."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
-from ml.distinct import distinct
+from ml.distinct import distinct, numbered
 from ml.evaluation.pools import window_before
 from ml.features.names import FEATURES
 from ml.features.pairs import CATEGORIES, PairFeatures, Window
@@ -146,7 +146,7 @@ def pair_columns(
     item: Rows,
     *,
     moment: int | None = None,
-    features: PairFeatures | None = None,
+    features: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
     """
     The counters of any pairs.
@@ -155,7 +155,7 @@ def pair_columns(
         window: the events of all people that are asked about, oldest first, inside the window.
         side: the items; in serving a little older than the events.
         moment: "now" in milliseconds UTC; without it the cutoff of ``side``.
-        features: of the same window and moment, where somebody has summed it up already.
+        features: (P, 8) of the pairs by the counters of ``side``, where somebody has them already.
 
     Shapes:
         user, item: (P,) int, positions in the window's people and in the items of ``side``
@@ -163,14 +163,13 @@ def pair_columns(
     """
     moment = side.cutoff if moment is None else moment
     people = _People.of(window, side, moment)
-    pair, category, person = people.pairs(user, item), people.categories(user, item), people.each()
     if features is None:
-        features = PairFeatures(window, side.counters, moment)
+        features = PairFeatures(window, side.counters, moment).of(user, item)
     parts = [
-        features.by(side.counters).of(user, item),
-        pair,
-        category,
-        person[user],
+        features,
+        people.pairs(user, item),
+        people.categories(user, item),
+        people.each()[user],
         side.columns[item],
     ]
     return np.concatenate(parts, axis=1, dtype=np.float32)
@@ -182,9 +181,10 @@ class _People:
 
     window: Window
     side: ItemSide
-    ages: Ages
     pair_keys: NDArray[np.int64]
+    cell_keys: NDArray[np.int64]
     pair: Tally
+    category: Tally
     person: Tally
     rank: Rows
     decayed: Rows
@@ -192,26 +192,37 @@ class _People:
     @classmethod
     def of(cls, window: Window, side: ItemSide, moment: int) -> "_People":
         ages = Ages.of(window.code, window.ts, moment, side.window_days)
-        keys = window.user.astype(np.int64) * len(side.category) + window.item
-        known, row = np.unique(keys, return_inverse=True)
-        pair = Tally.of(row, len(known), ages)
+        known, row = window.pairs
+        category = side.category[window.item]
+        inside = np.flatnonzero(category >= 0)
+        cells, cell = numbered(_cell(window.user[inside], category[inside]))
+        everything = np.arange(len(row))
+        pair, of_category, person = Tally.side_by_side(
+            [
+                (row, len(known), everything),
+                (cell, len(cells), inside),
+                (window.user, window.n_users, everything),
+            ],
+            ages,
+        )
         code = np.clip(window.code, 0, len(window.weights) - 1)
         worth = window.weights[code] * np.exp(-ages.age / 30)
-        owner = known // max(len(side.category), 1)
+        owner = known // max(window.n_items, 1)
         return cls(
             window=window,
             side=side,
-            ages=ages,
             pair_keys=known,
+            cell_keys=cells,
             pair=pair,
-            person=Tally.of(window.user, window.n_users, ages),
+            category=of_category,
+            person=person,
             rank=np.append(_rank(owner, pair.newest[:-1, -1]), np.nan),
             decayed=np.bincount(row, worth, len(known) + 1),
         )
 
     def pairs(self, user: Rows, item: Rows) -> Rows:
         """(P, 28) as ``PAIR_COLUMNS``."""
-        spot = find(self.pair_keys, user.astype(np.int64) * len(self.side.category) + item)
+        spot = find(self.pair_keys, user.astype(np.int64) * self.window.n_items + item)
         pair = self.pair
         elapsed = pair.newest[:, -1]
         gap = (pair.oldest - elapsed) / np.where(pair.days > 1, pair.days - 1, np.nan)
@@ -239,21 +250,17 @@ class _People:
 
     def categories(self, user: Rows, item: Rows) -> Rows:
         """(P, 6) as ``CATEGORY_COLUMNS``."""
-        category = self.side.category
-        inside = np.flatnonzero(category[self.window.item] >= 0)
-        keys = _cell(self.window.user[inside], category[self.window.item[inside]])
-        known, row = np.unique(keys, return_inverse=True)
-        tally = Tally.of(row, len(known), self.ages.take(inside))
+        category, tally = self.side.category[item], self.category
         columns = [*tally.times(_CATEGORY_TIMES), tally.newest[:, -1], tally.newest[:, BUY]]
-        spot = find(known, _cell(user, category[item]))
+        spot = find(self.cell_keys, _cell(user, category))
         found: Rows = np.log1p(np.stack(columns, axis=1))[spot]
-        found[category[item] < 0] = np.nan
+        found[category < 0] = np.nan
         return found
 
     def each(self) -> Rows:
         """(U + 1, 13) as ``PERSON_COLUMNS``."""
         person, n = self.person, self.window.n_users
-        owner, buys = self.pair_keys // max(len(self.side.category), 1), self.pair.buy_days[:-1]
+        owner, buys = self.pair_keys // max(self.window.n_items, 1), self.pair.buy_days[:-1]
         items = np.bincount(owner, minlength=n + 1)
         bought = np.bincount(owner, buys > 0, n + 1)
         columns = [

@@ -1,7 +1,8 @@
 """Sums over events by any grouping: how often, how lately, on how many days."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -94,6 +95,25 @@ class Tally:
             buy_days=buy_days,
             buy_gap=gap,
         )
+
+    @classmethod
+    def side_by_side(cls, groupings: Sequence[tuple[Rows, int, Rows]], ages: Ages) -> list["Tally"]:
+        """
+        Several groupings in one pass, which for the few events of one person is what costs.
+
+        Args:
+            groupings: the group of each event, how many groups there are, and which of the events
+                of ``ages`` those are.
+        """
+        start = np.cumsum([0, *(n + 1 for _, n, _ in groupings)]).tolist()
+        begun = zip(groupings, start, strict=False)
+        group = np.concatenate([one.astype(np.int64) + begin for (one, *_), begin in begun])
+        rows = np.concatenate([rows for *_, rows in groupings])
+        whole = cls.of(group, start[-1], ages.take(rows))
+        return [whole._part(slice(*ends)) for ends in pairwise(start)]
+
+    def _part(self, rows: slice) -> "Tally":
+        return Tally(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def count(self, kind: int, days: int | None = None) -> Rows:
         """(n + 1,) events of a kind in one of ``SPANS``, or in the whole window."""

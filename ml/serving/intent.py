@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.calibration import Platt
 from ml.errors import ModelBroken
-from ml.features.pairs import PairFeatures, Window
+from ml.features.pairs import Window
 from ml.intent.counters import COUNTERS, pair_columns
 from ml.intent.item_side import ItemSide
 from ml.intent.stack import Stack
@@ -66,16 +66,20 @@ class IntentScorer:
         return cls(model, side, line, item_ids, row)
 
     def probability(
-        self, window: Window, rows: NDArray[Any], now_ms: int, features: PairFeatures
+        self,
+        window: Window,
+        rows: NDArray[Any],
+        now_ms: int,
+        features: NDArray[np.float32],
     ) -> NDArray[np.float64]:
         """
         Chances of the items at ``rows`` for the one person whose events ``window`` holds.
 
         Args:
-            features: of that window at that moment.
+            features: of those pairs at that moment, by the counters of ``side``.
 
         Shapes:
-            rows: (P,) positions in the catalogue; returns (P,)
+            rows: (P,) positions in the catalogue; features: (P, 8); returns (P,)
         """
         person = np.zeros(len(rows), np.int32)
         item = rows.astype(np.int32)

@@ -27,6 +27,9 @@ from ml.serving.strangers import Strangers
 NEW_DAYS = 30
 """An item without any event is listed this long after it was created."""
 
+FEW = 0.25
+"""Up to this share of a catalogue its items are looked at one by one, above it all at once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingModel:
@@ -142,6 +145,7 @@ class ServingModel:
         *,
         now_ms: int,
         items: Sequence[str] | None = None,
+        among: NDArray[np.bool_] | None = None,
         is_short: bool = False,
     ) -> Scores | Scored:
         """
@@ -151,19 +155,21 @@ class ServingModel:
             user_vector: the stored embedding, 64 numbers.
             history: events of the last ``window_days``; more do no harm.
             items: only these, in this order; ``None`` scores the whole catalogue.
+            among: (V,) items that come into question, as ``only`` makes it, where they are few.
             is_short: only what is worth a look, where the folder has a shortlist: the items on it,
                 those that the person touched, and those next to them.
 
         Returns:
             (V,) or (len(items),) probabilities. NaN for an unknown item and, without ``items``,
-            for items that are not listed. Of a short look, the items and their probabilities.
+            for items that are not listed. Where not all were looked at, the items and their
+            probabilities.
         """
         vector = np.asarray(user_vector, np.float32)
         if vector.shape != self.embedding.shape[1:] or not np.isfinite(vector).all():
             raise ValueError(f"a user vector is {self.embedding.shape[1]} finite numbers")
         window = self.window(history, now_ms)
-        if items is None and is_short and self.short is not None:
-            rows = self.short.of(self.categories_of(window), self.around(window))
+        rows = self._few(window, among, is_short) if items is None else None
+        if rows is not None:
             return Scored(rows, self._probability(vector, window, now_ms, rows))
         if items is None:
             return np.where(self.is_listed, self._everything(vector, window, now_ms), np.nan)
@@ -171,6 +177,17 @@ class ServingModel:
         out = np.full(len(found), np.nan)
         out[found >= 0] = self._probability(vector, window, now_ms, found[found >= 0])
         return out
+
+    def _few(
+        self, window: Window, among: NDArray[np.bool_] | None, is_short: bool
+    ) -> NDArray[np.int64] | None:
+        """Where it is enough to look; ``None``: all at once is quicker, or nobody knows better."""
+        if among is None:
+            if not is_short or self.short is None:
+                return None
+            return self.short.of(self.categories_of(window), self.around(window))
+        rows = np.flatnonzero(among & self.is_listed)
+        return rows if len(rows) <= len(among) * FEW else None
 
     def around(self, window: Window) -> NDArray[np.int64]:
         """What the person touched inside the window, and what is next to that, where listed."""
@@ -285,10 +302,11 @@ class ServingModel:
     def _everything(self, vector: NDArray[np.float32], window: Window, now_ms: int) -> Scores:
         """(V,) chances of all items."""
         features = PairFeatures(window, self.counters, now_ms)
-        logit = self.head.logits(vector, self.embedding, features.of_everything())
+        values = features.of_everything()
+        logit = self.head.logits(vector, self.embedding, values)
         chance = self.new_calibration.apply(logit)
-        touched = np.flatnonzero(features.everything_touched())
-        chance[touched] = self._of_touched(logit[touched], window, touched, now_ms, features)
+        rows = window.pairs[0]
+        chance[rows] = self._of_touched(logit[rows], rows, features, values[rows], now_ms)
         return chance
 
     def _probability(
@@ -297,24 +315,27 @@ class ServingModel:
         """(P,) chances of the items at ``rows``."""
         features = PairFeatures(window, self.counters, now_ms)
         person = np.zeros(len(rows), np.int64)
-        logit = self.head.logits(vector, self.embedding[rows], features.of(person, rows))
+        values = features.of(person, rows)
+        logit = self.head.logits(vector, self.embedding[rows], values)
         chance = self.new_calibration.apply(logit)
-        touched = features.is_touched(person, rows)
-        chance[touched] = self._of_touched(logit[touched], window, rows[touched], now_ms, features)
+        at = np.flatnonzero(features.is_touched(person, rows))
+        chance[at] = self._of_touched(logit[at], rows[at], features, values[at], now_ms)
         return chance
 
     def _of_touched(
         self,
         logit: NDArray[Any],
-        window: Window,
         rows: NDArray[Any],
-        now_ms: int,
         features: PairFeatures,
+        values: NDArray[np.float32],
+        now_ms: int,
     ) -> Scores:
         """Chances of items that the person has touched, by the champion where there is one."""
-        if self.intent is not None and len(rows):
-            return self.intent.probability(window, rows, now_ms, features)
-        return self.touched_calibration.apply(logit)
+        if self.intent is None or not len(rows):
+            return self.touched_calibration.apply(logit)
+        person = np.zeros(len(rows), np.int64)
+        values = features.by(self.intent.side.counters, values, person, rows)
+        return self.intent.probability(features.window, rows, now_ms, values)
 
     def window(self, history: PastEvents, now_ms: int) -> Window:
         """What a person did with known items in the last ``window_days``."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as some
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from ml.distinct import distinct
+from ml.distinct import distinct, numbered
 
 NUMBERS = some.integers(-(2**62), 2**62) | some.integers(-3, 3)
 
@@ -26,3 +26,12 @@ def test_what_it_gives_is_nobody_else_s() -> None:
     one = np.array([7])
     distinct(one)[0] = 8
     assert one.tolist() == [7]
+
+
+@given(arrays(np.int64, some.integers(0, 60), elements=NUMBERS))
+def test_each_number_gets_its_place_among_the_different_ones(values: NDArray[np.int64]) -> None:
+    """As numpy has it, also for no number at all."""
+    found, place = numbered(values)
+    wanted, inverse = np.unique(values, return_inverse=True)
+    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(place, inverse)

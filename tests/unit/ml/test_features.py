@@ -141,4 +141,17 @@ def test_all_items_at_once_have_the_same_features_bit_for_bit(world, days):
         features = PairFeatures(alone, counters, cutoff)
         nobody = np.zeros(len(every), np.int64)
         assert np.array_equal(features.of_everything(), features.of(nobody, every))
-        assert np.array_equal(features.everything_touched(), features.is_touched(nobody, every))
+        touched = np.isin(every, mine.item[own])
+        assert np.array_equal(touched, features.is_touched(nobody, every))
+
+
+def test_other_counters_of_the_items_give_what_they_would_have_given_from_the_start(world):
+    """Two moments of one shop; what does not depend on the items is not asked again."""
+    cutoff = world.end_ms
+    window = window_before(world, cutoff, 60)
+    then, now = (item_counters(world, end, 60) for end in (cutoff - 20 * DAY_MS, cutoff))
+    user, item = window.user.astype(np.int64), window.item.astype(np.int64)
+    features = PairFeatures(window, now, cutoff)
+    found = features.by(then, features.of(user, item), user, item)
+    assert np.array_equal(found, PairFeatures(window, then, cutoff).of(user, item))
+    assert not np.array_equal(found, features.of(user, item))

@@ -13,6 +13,7 @@ from ml.features import FEATURES
 from ml.features.pairs import Window
 from ml.intent.counters import COUNTERS, counter_table, pair_columns
 from ml.intent.item_side import ITEM_COLUMNS, ItemSide, item_side
+from ml.intent.tallies import Ages, Tally
 
 START = 1_700_000_000_000
 CUTOFF = START + 50 * DAY_MS
@@ -236,3 +237,15 @@ def test_a_later_moment_ages_the_person_but_not_the_items():
 def test_the_eight_features_come_first():
     assert COUNTERS[: len(FEATURES)] == FEATURES
     assert len(set(COUNTERS)) == len(COUNTERS)
+
+
+def test_groupings_side_by_side_say_what_each_says_alone():
+    """Also one with groups of which nothing is known, and one that leaves events out."""
+    data = shop(300, people=5)
+    ages = Ages.of(data.code, data.ts, CUTOFF, 60)
+    every, some = np.arange(300), np.flatnonzero(data.item % 2)
+    groupings = [(data.user, 5, every), (data.item[some], 40, some), (data.user[:0], 2, every[:0])]
+    for (group, n, rows), found in zip(groupings, Tally.side_by_side(groupings, ages), strict=True):
+        alone = Tally.of(group, n, ages.take(rows))
+        for name in ("counts", "newest", "oldest", "days", "buy_days", "buy_gap"):
+            assert np.array_equal(getattr(found, name), getattr(alone, name), equal_nan=True), name

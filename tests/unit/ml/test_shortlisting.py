@@ -87,6 +87,20 @@ def test_the_short_look_gives_the_same_chances_for_what_it_looks_at(world, train
     assert np.array_equal(same, exact, equal_nan=True), "without a shortlist all is looked at"
 
 
+def test_few_items_that_come_into_question_are_looked_at_alone(world, trained, history_of):
+    """With the chances that they have among all; where they are many, all are looked at."""
+    model, folder, _ = trained
+    served = ServingModel.load(folder)
+    history, now = history_of(world, 7), world.end_ms
+    vector = model.user_vectors[model.user_ids.index("c_7")]
+    exact = served.score(vector, history, now_ms=now)
+    few = np.arange(len(served.item_ids)) % 5 == 0
+    found = served.score(vector, history, now_ms=now, among=few, is_short=True)
+    assert found.rows.tolist() == np.flatnonzero(few & served.is_listed).tolist()
+    assert np.abs(found.values - exact[found.rows]).max() < 1e-6
+    assert np.array_equal(served.score(vector, history, now_ms=now, among=~few), exact, True)
+
+
 @pytest.mark.parametrize("limit", [0, 3, 100])
 def test_the_best_of_a_short_look_are_the_best_of_what_was_looked_at(trained, limit):
     """In the same total order, with the same exclusions."""
