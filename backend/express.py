@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -24,27 +24,34 @@ T = TypeVar("T", bound=BaseModel)
 AT_ONCE = 2
 """Lists made at a time; more threads of one interpreter wait for each other, not for the disk."""
 
+_REMEMBERED, _SHORT = 4_096, 256
+"""So many queries are remembered as they were read, each of at most so many characters."""
+
 _KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
 
 
-@dataclass(frozen=True, slots=True)
 class Way(Generic[T]):
-    """How the query of a route becomes a question."""
+    """How the query of a route becomes a question; what is asked again and again is read once."""
 
-    query: QueryOf[T]
-    question: Callable[[T], Question | None]
+    def __init__(self, query: QueryOf[T], question: Callable[[T], Question | None]) -> None:
+        self._query = query
+        self._question = question
+        self._read_once = lru_cache(_REMEMBERED)(self._read)
 
     def answer(self, text: str) -> dict[str, Any] | None:
         """The answer to a query; ``None`` where Flask is to say what is wrong with it."""
         if not text.isascii():
             return None
         try:
-            given = parse_qs(text, keep_blank_values=True, errors="strict")
-            question = self.question(self.query.read(given.items()))
+            asked = self._read_once(text) if len(text) <= _SHORT else self._read(text)
+            question = self._question(asked)
             return None if question is None else answered(question)
         except Exception:
             # Flask goes the same way again, fails in the same way, and says so as for every call.
             return None
+
+    def _read(self, text: str) -> T:
+        return self._query.read(parse_qs(text, keep_blank_values=True, errors="strict").items())
 
 
 def _first_page(asked: RecommendationsAsked) -> Question | None:

@@ -53,14 +53,15 @@ def get_popular_items(query: PopularAsked) -> Response:
 def question(query: PopularAsked) -> Question:
     """What is asked, and how it is answered."""
     loaded, stamp = models().current(), parts().shelf.stamp()
-    wish = query.wish(stamp)
+    wish = query.wish
 
     def make() -> Served:
+        now = wish.having(stamp=stamp)
         if query.trending:
-            return ranking.trending(loaded, wish, window_ms=HOUR_MS * (query.window_hours or 24))
+            return ranking.trending(loaded, now, window_ms=HOUR_MS * (query.window_hours or 24))
         if query.window_hours is not None:
-            return ranking.popular_since(wish, window_ms=HOUR_MS * query.window_hours)
-        return ranking.popular(loaded, wish)
+            return ranking.popular_since(now, window_ms=HOUR_MS * query.window_hours)
+        return ranking.popular(loaded, now)
 
     is_counted = query.trending or query.window_hours is not None
     return Question(

@@ -1,6 +1,6 @@
 """How a storefront asks for a list."""
 
-from collections.abc import Iterable
+from functools import cached_property
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
@@ -10,7 +10,6 @@ from backend.wishes import Boost, Filter, Kind, Pin, Wish
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from graph.domain.ids import ItemId
 from graph.events import PastEvent
-from workers.intake.changes import Stamp
 from workers.intake.schema import KnownId, Minor, Text, Time
 
 Excluded = Annotated[
@@ -49,15 +48,15 @@ class ListAsked(Taken):
             price_to=self.price_to,
         )
 
-    def wish(self, stamp: Stamp | None, *, exclude: Iterable[str] = ()) -> Wish:
-        """As the ranking takes it."""
+    @cached_property
+    def wish(self) -> Wish:
+        """As the ranking takes it, whoever asks and whenever."""
         return Wish(
             limit=self.limit,
-            exclude=frozenset([*self.exclude, *exclude]),
+            exclude=frozenset(self.exclude),
             only=self.only(),
             most_per_category=self.max_per_category,
             most_per_brand=self.max_per_brand,
-            stamp=stamp,
         )
 
 
@@ -122,16 +121,12 @@ class RecommendationsAsked(ListAsked):
         """What was told with the question, newest first."""
         return ()
 
-    def wish_for(self, stamp: Stamp | None, done: Iterable[EventType]) -> Wish:
-        """
-        As the ranking takes it.
-
-        Args:
-            done: excluded behaviours where the question names none.
-        """
+    @cached_property
+    def wish(self) -> Wish:
+        """As the ranking takes it, whoever asks and whenever."""
         told = self.exclude_behaviours
-        return self.wish(stamp).having(
-            done=frozenset(done if told is None else told),
+        return super().wish.having(
+            done=None if told is None else frozenset(told),
             min_score=self.min_score,
             is_explained=self.explain,
         )
@@ -184,14 +179,11 @@ class RecommendationsWanted(RecommendationsAsked):
         newest_first = told[::-1]
         return tuple(sorted(newest_first, key=lambda event: -event.ts))
 
-    def wish_for(self, stamp: Stamp | None, done: Iterable[EventType]) -> Wish:
-        """As the ranking takes it."""
-        return (
-            super()
-            .wish_for(stamp, done)
-            .having(
-                candidates=tuple(ItemId(one) for one in dict.fromkeys(self.candidates)),
-                boosts=tuple(Boost(one.kind, one.value, one.factor) for one in self.boosts),
-                pins=tuple(Pin(ItemId(one.item_id), one.position) for one in self.pins),
-            )
+    @cached_property
+    def wish(self) -> Wish:
+        """As the ranking takes it, whoever asks and whenever."""
+        return super().wish.having(
+            candidates=tuple(ItemId(one) for one in dict.fromkeys(self.candidates)),
+            boosts=tuple(Boost(one.kind, one.value, one.factor) for one in self.boosts),
+            pins=tuple(Pin(ItemId(one.item_id), one.position) for one in self.pins),
         )

@@ -150,7 +150,8 @@ def _explained(served: Served, shopper: Shopper, loaded: Loaded | None, wish: Wi
 
 
 def _without_done(wish: Wish, shopper: Shopper) -> Wish:
-    done = {event.item_id for event in shopper.steps if event.type in wish.done}
+    behaviours = parts().settings.excluded_behaviours if wish.done is None else wish.done
+    done = {event.item_id for event in shopper.steps if event.type in behaviours}
     return replace(wish, exclude=wish.exclude | done) if done else wish
 
 

@@ -72,12 +72,12 @@ def question(asked: RecommendationsAsked) -> Question:
     """What is asked, and how it is answered; not of a page that follows."""
     loaded = models().current()
     seen = _look(asked)
-    wish = asked.wish_for(seen.stamp, parts().settings.excluded_behaviours)
+    wish = asked.wish
     steps = asked.steps(clock_ms())
 
     def make() -> Served:
         person = _with_steps(seen, loaded, steps)
-        return ranking.for_shopper(person, loaded, wish)
+        return ranking.for_shopper(person, loaded, wish.having(stamp=seen.stamp))
 
     # What came with the question belongs to no state, so it is not worth keeping.
     key = None if steps else key_of(("recommendations", wish), seen.token, loaded, seen.stamp)

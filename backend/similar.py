@@ -1,7 +1,7 @@
 """What is like an item, and what is bought with it."""
 
 from collections.abc import Callable, Hashable
-from functools import partial
+from functools import cached_property, partial
 
 from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
@@ -31,6 +31,12 @@ class SimilarAsked(ListAsked):
     """To which item, and how many."""
 
     item_id: KnownId
+
+    @cached_property
+    def wish(self) -> Wish:
+        """As the ranking takes it; nothing is like itself."""
+        plain = super().wish
+        return plain.having(exclude=plain.exclude | {self.item_id})
 
 
 class AlsoBoughtAsked(SimilarAsked):
@@ -83,11 +89,11 @@ def _of_item(
 ) -> Question:
     loaded, stamp = models().current(), parts().shelf.stamp()
     item_id = ItemId(query.item_id)
-    wish = query.wish(stamp, exclude=[item_id])
+    wish = query.wish
     return Question(
         key=key_of((kind, item_id, wish), None, loaded, stamp),
         wish=wish,
         loaded=loaded,
-        make=lambda: make(loaded, item_id, wish),
+        make=lambda: make(loaded, item_id, wish.having(stamp=stamp)),
         about={"item_id": query.item_id},
     )

@@ -116,7 +116,7 @@ class Wish:
 
     Attributes:
         exclude: items that must not be in it.
-        done: nor what the person has done one of these things with.
+        done: nor what the person has done one of these things with; ``None``: as configured.
         candidates: rank these and nothing else; those without a score come last, as they were
             sent.
         most_per_category, most_per_brand: so many places for one main category, or one brand.
@@ -127,7 +127,7 @@ class Wish:
 
     limit: int
     exclude: frozenset[str] = frozenset()
-    done: frozenset[EventType] = frozenset()
+    done: frozenset[EventType] | None = None
     only: Filter = OPEN
     candidates: tuple[ItemId, ...] = ()
     boosts: tuple[Boost, ...] = ()
