@@ -28,8 +28,13 @@ SMALL = 5_000
 """A catalogue that is looked through faster than it is worth to think about."""
 
 
-THRESHOLDS = (10, 5, 3, 2, 1)
-"""In how many people's lists an item must have come up; the most that misses little is taken."""
+WAYS = ((1, 10), (1, 5), (1, 3), (1, 2), (1, 1), (2, 1), (4, 1))
+"""
+How many lists' lengths of everybody's best are looked through, and how often an item must come up.
+
+The first that misses little is taken. What nearly came up in one list comes up in another: the
+last two are for shops where everybody likes something else.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,21 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One person's exact list, the categories they touch, and what is near to what they touched."""
+    """
+    One person's items, the categories they touch, and what is near to what they touched.
 
-    best: NDArray[np.int64]
+    Shapes:
+        deep: (n,) the best by their exact scores, far more than a list has
+    """
+
+    deep: NDArray[np.int64]
     categories: NDArray[np.int32]
     around: NDArray[np.int64]
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """Their list."""
+        return self.deep[:LIST]
 
 
 def shortlist(
@@ -87,14 +102,15 @@ def shortlist(
         for row, history in _people(data, users[drawn], model.window_days)
     ]
     learn, choose, judge = np.split(np.array(shown, object), [-JUDGE, -JUDGE // 2])
-    for_all, for_own = _counts(model, learn)
-    for least in THRESHOLDS:
+    for lengths, least in WAYS:
+        for_all, for_own = _counts(model, learn, lengths * LIST)
         short = Shortlist(for_all >= least, for_own >= least)
         if _judged(model, short, choose).recall >= GOOD:
             break
     found = _judged(model, short, judge)
     log.info(
         "shortlist_judged",
+        lengths=lengths,
         least=least,
         looked=round(found.looked, 4),
         recall=round(found.recall, 4),
@@ -105,22 +121,24 @@ def shortlist(
 def _shown(model: ServingModel, vector: NDArray[np.float32], history: History) -> _Shown:
     scores = model.score(vector, history, now_ms=model.as_of_ms)
     window = model.window(history, model.as_of_ms)
+    deepest = LIST * max(lengths for lengths, _ in WAYS)
     return _Shown(
-        best=np.array([model.index[item_id] for item_id, _ in model.top(scores, LIST)], np.int64),
+        deep=np.array([model.index[one] for one, _ in model.top(scores, deepest)], np.int64),
         categories=model.categories_of(window),
         around=model.around(window),
     )
 
 
 def _counts(
-    model: ServingModel, people: Iterable[_Shown]
+    model: ServingModel, people: Iterable[_Shown], depth: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(V,) twice: how many lists each item came into, of others and of who touches its kind."""
     for_all, for_own = (np.zeros(len(model.item_ids), np.int64) for _ in range(2))
     for one in people:
-        is_own = np.isin(model.category_of[one.best], one.categories)
-        for_own[one.best[is_own]] += 1
-        for_all[one.best[~is_own]] += 1
+        deep = one.deep[:depth]
+        is_own = np.isin(model.category_of[deep], one.categories)
+        for_own[deep[is_own]] += 1
+        for_all[deep[~is_own]] += 1
     return for_all, for_own
 
 

@@ -1,6 +1,7 @@
 """What the shop's last weeks say about each item, as of one moment."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ MONTH_MS = 30 * DAY_MS
 WEEK_MS = 7 * DAY_MS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ItemCounters:
     """
     Counters of every item at a cutoff, from events before it.
@@ -38,6 +39,11 @@ class ItemCounters:
     week: NDArray[np.float32]
     popularity: NDArray[np.float32]
     cart_to_buy: float
+
+    @cached_property
+    def log_price(self) -> NDArray[np.float32]:
+        """(V,) natural logarithm of the price."""
+        return np.log(self.price)
 
 
 def item_counters(data: Interactions, cutoff: int, window_days: int) -> ItemCounters:

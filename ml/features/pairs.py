@@ -16,6 +16,9 @@ from ml.features.names import FEATURES
 DECAY_DAYS = 7.0
 """Touches count exp(-age / 7 d)."""
 
+Some = NDArray[np.int64] | slice
+"""Items by position, or all of them."""
+
 CATEGORIES = 1 << 31
 """More than there can be; a person's number times this leaves room for a category's."""
 
@@ -125,7 +128,7 @@ class PairFeatures:
         out: NDArray[np.float32],
         counters: ItemCounters,
         user: NDArray[Any],
-        item: NDArray[Any],
+        item: Some,
     ) -> None:
         """The columns that depend on the counters of the items."""
         out[:, 1] = self._cart_to_buy(counters)[user]
@@ -133,33 +136,48 @@ class PairFeatures:
         out[:, 6] = self._price_ratio(counters, user, item)
         out[:, 7] = counters.slope[item]
 
-    def of_everything(self) -> NDArray[np.float32]:
+    def of_items(self, rows: Some) -> NDArray[np.float32]:
         """
-        The features of the window's only person and every item; the same numbers, far faster.
+        The features of the window's only person and some items; the same numbers, far faster.
 
         Most items were never touched, so their columns are one number per category or per item.
 
         Shapes:
-            returns: (V, 8) float32
+            rows:    (P,) different items, ascending, or a slice of all
+            returns: (P, 8) float32
         """
         window, counters = self.window, self._counters
-        out = np.zeros((window.n_items, len(FEATURES)), np.float32)
+        category = window.category[rows]
+        out = np.zeros((len(category), len(FEATURES)), np.float32)
         out[:, 0] = np.log1p(self._activity)[0]
-        out[:, 1] = self._cart_to_buy(counters)[0]
-        out[:, 5] = counters.conversion
-        out[:, 6] = self._price_ratio(counters, np.zeros(1, np.int64), np.arange(window.n_items))
-        out[:, 7] = counters.slope
-        share, days = self._by_category()
-        out[:, 2] = share[window.category]
-        out[:, 3] = np.log1p(days)[window.category]
-        decayed = self._pair_decayed[:-1]
-        out[self._pairs, 3] = np.log1p(np.minimum(self._pair_days[:-1], window.days))
-        out[self._pairs, 4] = np.sign(decayed) * np.log1p(np.abs(decayed))
+        self._fill(out, counters, np.zeros(1, np.int64), rows)
+        share, days = self._by_category(int(category.max(initial=0)))
+        out[:, 2] = share[category]
+        out[:, 3] = np.log1p(days)[category]
+        at, spot = self.touched_among(rows)
+        decayed = self._pair_decayed[spot]
+        out[at, 3] = np.log1p(np.minimum(self._pair_days[spot], window.days))
+        out[at, 4] = np.sign(decayed) * np.log1p(np.abs(decayed))
         return out
 
-    def _by_category(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def touched_among(self, rows: Some) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """
+        Which of some items the window's only person has touched inside it.
+
+        Shapes:
+            rows: as ``of_items`` takes them; returns (T,) positions in ``rows``, and (T,) the
+                places of those items among all that were touched.
+        """
+        all_touched = np.arange(len(self._pairs))
+        if isinstance(rows, slice):
+            return self._pairs, all_touched
+        at = _find(rows, self._pairs)
+        is_there = at < len(rows)
+        return at[is_there], all_touched[is_there]
+
+    def _by_category(self, last: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(C + 1,) twice, of the window's only person; the last is for items without category."""
-        n = int(self.window.category.max(initial=0)) + 2
+        n = max(last, int(self._cells.max(initial=0))) + 2
         share, days = np.zeros(n), np.full(n, float(self.window.days))
         share[self._cells] = self._cell_events[:-1] / max(int(self._events[0]), 1)
         days[self._cells] = np.minimum(self._cell_days[:-1], self.window.days)
@@ -214,9 +232,9 @@ class PairFeatures:
         return mean
 
     def _price_ratio(
-        self, counters: ItemCounters, user: NDArray[Any], item: NDArray[Any]
+        self, counters: ItemCounters, user: NDArray[Any], item: Some
     ) -> NDArray[np.float64]:
-        ratio: NDArray[np.float64] = np.log(counters.price[item]) - np.log(self._mean_price)[user]
+        ratio: NDArray[np.float64] = counters.log_price[item] - np.log(self._mean_price)[user]
         ratio[~np.isfinite(ratio)] = 0.0
         return ratio
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ml.behaviours import Weights, weights_of
 from ml.calibration import Platt
 from ml.config import DAY_MS
-from ml.distinct import distinct
+from ml.distinct import distinct, numbered
 from ml.errors import ModelBroken
 from ml.features.items import ItemCounters
-from ml.features.pairs import PairFeatures, Window
+from ml.features.pairs import PairFeatures, Some, Window
 from ml.serving.cells import Cells
 from ml.serving.head import Head
 from ml.serving.history import PastEvents, known_events
@@ -170,12 +170,14 @@ class ServingModel:
         window = self.window(history, now_ms)
         rows = self._few(window, among, is_short) if items is None else None
         if rows is not None:
-            return Scored(rows, self._probability(vector, window, now_ms, rows))
+            return Scored(rows, self._chances(vector, window, now_ms, rows))
         if items is None:
-            return np.where(self.is_listed, self._everything(vector, window, now_ms), np.nan)
+            everything = self._chances(vector, window, now_ms, slice(None))
+            return np.where(self.is_listed, everything, np.nan)
         found = np.array([self.index.get(item_id, -1) for item_id in items], np.int64)
+        wanted, place = numbered(found[found >= 0])
         out = np.full(len(found), np.nan)
-        out[found >= 0] = self._probability(vector, window, now_ms, found[found >= 0])
+        out[found >= 0] = self._chances(vector, window, now_ms, wanted)[place]
         return out
 
     def _few(
@@ -299,27 +301,17 @@ class ServingModel:
         named = [(self.item_ids[row], value) for row, value in found]
         return sorted(named, key=lambda one: (-one[1], one[0]))[: max(limit, 0)]
 
-    def _everything(self, vector: NDArray[np.float32], window: Window, now_ms: int) -> Scores:
-        """(V,) chances of all items."""
-        features = PairFeatures(window, self.counters, now_ms)
-        values = features.of_everything()
-        logit = self.head.logits(vector, self.embedding, values)
-        chance = self.new_calibration.apply(logit)
-        rows = window.pairs[0]
-        chance[rows] = self._of_touched(logit[rows], rows, features, values[rows], now_ms)
-        return chance
-
-    def _probability(
-        self, vector: NDArray[np.float32], window: Window, now_ms: int, rows: NDArray[Any]
+    def _chances(
+        self, vector: NDArray[np.float32], window: Window, now_ms: int, rows: Some
     ) -> Scores:
-        """(P,) chances of the items at ``rows``."""
+        """(P,) chances of all items, or of some different ones, ascending."""
         features = PairFeatures(window, self.counters, now_ms)
-        person = np.zeros(len(rows), np.int64)
-        values = features.of(person, rows)
+        values = features.of_items(rows)
         logit = self.head.logits(vector, self.embedding[rows], values)
         chance = self.new_calibration.apply(logit)
-        at = np.flatnonzero(features.is_touched(person, rows))
-        chance[at] = self._of_touched(logit[at], rows[at], features, values[at], now_ms)
+        at, spot = features.touched_among(rows)
+        touched = window.pairs[0][spot]
+        chance[at] = self._of_touched(logit[at], touched, features, values[at], now_ms)
         return chance
 
     def _of_touched(

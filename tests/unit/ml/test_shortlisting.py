@@ -38,6 +38,25 @@ def test_a_shortlist_is_made_of_some_people_s_lists_and_judged_by_others(
     assert 0 < found.looked < 1
 
 
+def test_where_few_lists_miss_too_much_what_nearly_came_up_is_looked_at_too(
+    small_numbers, world, trained, monkeypatch
+):
+    """Three people's lists leave out what a fourth is shown."""
+    model, folder, _ = trained
+    served = ServingModel.load(folder)
+    near = np.zeros((len(served.item_ids), 0), np.int32)
+    served = replace(served, neighbour=near, neighbour_cosine=near.astype(np.float32))
+    monkeypatch.setattr(shortlisting, "LEARN", 3)
+    monkeypatch.setattr(shortlisting, "LIST", 3)
+    found = []
+    for ways in (((1, 1),), ((1, 1), (4, 1))):
+        monkeypatch.setattr(shortlisting, "WAYS", ways)
+        found.append(shortlist(served, world, rows_of(model), model.user_vectors))
+    assert found[0].recall < 0.98
+    assert found[1].recall > found[0].recall
+    assert found[1].looked > found[0].looked
+
+
 def test_a_small_shop_needs_none(world, trained):
     model, folder, _ = trained
     assert shortlist(ServingModel.load(folder), world, rows_of(model), model.user_vectors) is None
