@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test servers serverless unit integration chromium browser lint format types contracts check bench explore clean
+.PHONY: help install demo up test servers others unit integration chromium browser lint format types contracts check bench explore clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,26 +27,30 @@ up: install  ## run all processes in the foreground until Ctrl-C
 	$(BIN)/shopgraph up $(ARGS)
 
 test: install chromium  ## all tests: unit, contract, and on a real Neo4j, Valkey and Chromium
-	@$(MAKE) --no-print-directory -j 2 servers serverless
+	@$(MAKE) --no-print-directory -j 2 servers others
 
 # Both halves of the tests, for `test` alone, which has made what they need: with prerequisites of
 # their own they were seen to run one after the other. Under ARGS one may be left with none (code 5).
 NONE_LEFT = $(if $(ARGS),|| test $$? -eq 5)
+PYTEST = REQUIRE_SERVICES=1 $(BIN)/python -m pytest $(ARGS)
 servers:
-	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/browser tests/clients tests/integration \
-		-o cache_dir=.pytest_cache/servers $(ARGS) $(NONE_LEFT)
+	$(PYTEST) tests/browser tests/clients tests/integration -o cache_dir=.pytest_cache/servers $(NONE_LEFT)
 
-# Shown when it has ended, as the other half is shown while it goes on.
-serverless:
+# Shown when they have ended, as the other half is shown while it goes on. Whoever starts, kills and
+# restores servers of their own needs none of those that the other half empties again and again.
+others:
 	@mkdir -p build
-	@$(BIN)/python -m pytest tests/unit tests/contract -o cache_dir=.pytest_cache/serverless $(ARGS) \
-		>build/serverless.txt 2>&1 $(NONE_LEFT); code=$$?; cat build/serverless.txt; exit $$code
+	@{ $(PYTEST) tests/unit tests/contract -o cache_dir=.pytest_cache/serverless $(NONE_LEFT); } \
+		>build/others.txt 2>&1; first=$$?; \
+	{ $(PYTEST) tests/outages -o cache_dir=.pytest_cache/outages $(NONE_LEFT); } \
+		>>build/others.txt 2>&1; second=$$?; \
+	cat build/others.txt; exit $$((first + second))
 
 unit: install  ## the tests that need no server
 	$(BIN)/python -m pytest tests/unit tests/contract $(ARGS)
 
 integration: install  ## the tests on real servers
-	REQUIRE_SERVICES=1 $(BIN)/python -m pytest tests/integration $(ARGS)
+	$(PYTEST) tests/integration tests/outages
 
 # Says in one sentence how to get a browser where it may not install one; those tests are skipped then.
 chromium:

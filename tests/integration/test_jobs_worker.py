@@ -21,7 +21,7 @@ from workers.commands.train import WORKER
 from workers.jobs import Jobs
 from workers.runs import follow, request
 
-LONG = {**shop.SMALL, "max_epochs": 80, "patience": 80}
+LONG = {**shop.SMALL, "max_epochs": 30, "patience": 30}
 """The small shop, trained for some seconds."""
 
 Start = Callable[..., "subprocess.Popen[bytes]"]

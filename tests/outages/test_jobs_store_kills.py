@@ -23,7 +23,7 @@ from workers.local.children import ending
 from workers.local.supervisor import PROCESSES, child_environment
 from workers.runs import request
 
-LONG = {**shop.SMALL, "max_epochs": 60, "patience": 60}
+LONG = {**shop.SMALL, "max_epochs": 30, "patience": 30}
 
 
 @dataclass
