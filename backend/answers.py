@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -31,8 +32,13 @@ def iso(ms: int | None) -> str | None:
     """Milliseconds UTC as ISO-8601 text with zone; nothing stays nothing."""
     if ms is None:
         return None
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    second, rest = divmod(ms, 1_000)
+    return f"{_to_the_second(second)}.{rest:03d}Z"
+
+
+@lru_cache(1_000)
+def _to_the_second(second: int) -> str:
+    return (_EPOCH + timedelta(seconds=second)).isoformat().removesuffix("+00:00")
 
 
 def _plain(value: Any) -> Any:

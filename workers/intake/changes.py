@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graph.domain.ids import ItemId
-from workers.intake.valkey import connect, ours
+from workers.intake.valkey import Question, connect, ours
 
 EPOCH = "shopgraph:shop:epoch"
 VERSION = "shopgraph:shop:version"
@@ -83,7 +83,7 @@ class CatalogueChanges:
     def __init__(self, redis_url: str) -> None:
         self._client = connect(redis_url)
         self._done = self._client.register_script(_DONE)
-        self._stamp = self._client.register_script(f"{STAMP} return stamp()")
+        self._stamp = Question(self._client, f"{STAMP} return stamp()")
 
     def begin(self, item_ids: Iterable[ItemId]) -> None:
         """These items are about to change in the graph."""
@@ -104,10 +104,10 @@ class CatalogueChanges:
     def stamp(self) -> Stamp:
         """How far the shop has come; begins an epoch where Valkey holds none."""
         with ours():
-            found = read_stamp(self._stamp(keys=STAMP_KEYS))
+            found = read_stamp(self._stamp.ask(STAMP_KEYS))
             if found is None:
                 self._client.set(EPOCH, uuid.uuid4().hex, nx=True)
-                found = read_stamp(self._stamp(keys=STAMP_KEYS))
+                found = read_stamp(self._stamp.ask(STAMP_KEYS))
         assert found is not None
         return found
 

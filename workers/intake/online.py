@@ -13,7 +13,7 @@ from graph.domain.ids import ItemId, UserId
 from graph.events import PastEvent
 from workers.intake.changes import STAMP, STAMP_KEYS, Stamp, read_stamp
 from workers.intake.consent import ERASED, denied_key
-from workers.intake.valkey import connect, ours
+from workers.intake.valkey import Question, connect, ours
 
 KEPT_EVENTS = 50
 KEPT_S = 14 * 86_400
@@ -107,7 +107,7 @@ class OnlineState:
         self._client = connect(redis_url)
         self._remember = self._client.register_script(_REMEMBER)
         self._fill = self._client.register_script(_FILL)
-        self._look = self._client.register_script(_LOOK)
+        self._look = Question(self._client, _LOOK)
 
     def remember(
         self,
@@ -142,7 +142,7 @@ class OnlineState:
         """The last events of a person; raises ``StreamUnavailable``."""
         keys = (*STAMP_KEYS, _list_key(user_id), _state_key(user_id), _DENIED)
         with ours():
-            members, state, is_denied, shop = self._look(keys=keys, args=[user_id])
+            members, state, is_denied, shop = self._look.ask(keys, [user_id])
         events = Held(members) if members else None
         return Recent(events, int(state or 0), bool(is_denied), read_stamp(shop))
 
