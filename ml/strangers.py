@@ -24,7 +24,7 @@ FIGURE, DEEPEST = "ndcg@20", 20
 HELD_OUT = 0.2
 """Share of people whom the blend does not count, so that they are strangers to it."""
 
-MOST_CASES = 400
+MOST_CASES = 200
 """Questions per number of known events."""
 
 MOST_EVENTS = 2_000_000
