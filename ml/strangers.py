@@ -24,8 +24,11 @@ FIGURE, DEEPEST = "ndcg@20", 20
 HELD_OUT = 0.2
 """Share of people whom the blend does not count, so that they are strangers to it."""
 
-MOST_CASES = 200
-"""Questions per number of known events."""
+MOST_CASES, FEWEST_CASES = 200, 50
+"""Questions per number of known events, in a small shop and in one of very many items."""
+
+MOST_SCORES = 20_000_000
+"""Items scored per number of known events, where that leaves enough questions."""
 
 MOST_EVENTS = 2_000_000
 """Only so many of the newest events are counted; this bounds time and memory of a run."""
@@ -81,12 +84,18 @@ def judge_strangers(
     blend.fit(past)
     arrival = Arrival(cutoff=cutoff, horizon=config.horizon_days * DAY_MS)
     strangers = everybody.take(is_stranger)
-    asked = {k: arrival.cases(strangers, k, MOST_CASES)[0] for k in COUNTS}
+    most = most_cases(data.n_items)
+    asked = {k: arrival.cases(strangers, k, most)[0] for k in COUNTS}
     asked = {k: cases for k, cases in asked.items() if len(cases)}
     ours, theirs = _gains(blend, asked, shelf), _gains(_Cosine(shelf), asked, shelf)
     figures = _figures(ours, theirs, sum(map(len, asked.values())))
     log.info("strangers_judged", **figures, by_count_blend=ours, by_count_session=theirs)
     return Verdict(blend if figures["strangers_by_blend"] else None, figures)
+
+
+def most_cases(items: int) -> int:
+    """How many questions per number of known events a shop of so many items is asked."""
+    return min(MOST_CASES, max(FEWEST_CASES, MOST_SCORES // max(items, 1)))
 
 
 def recounted(blend: ColdBlend, data: Interactions, config: PaperConfig) -> ColdBlend:

@@ -1,7 +1,6 @@
 """What connectors remember, who runs them, and what an operator sees."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from flask.testing import FlaskClient
 
 from graph.client import Graph
 from graph.settings import GraphSettings
+from tests.environments import process_environment
 from tests.factories import PSEUDONYMS
 from tests.platforms import rest
 from tests.platforms.setups import Setup, environment, intake_settings, set_up
@@ -140,15 +140,12 @@ def test_the_commands_say_what_there_is_and_run_a_part_of_the_past(
     """``list``, ``status`` and ``run``; no bookmark moves, and nothing secret is printed."""
     secrets = {"till": rest.CLIENT_SECRET}
     for name, value in {
+        **process_environment(neo4j_settings, redis_url),
         **environment(redis_url),
-        "NEO4J_URI": neo4j_settings.uri,
         "SHOPGRAPH_CONNECTOR_FOLDER": str(till.settings.connector_folder),
         "SHOPGRAPH_CONNECTOR_SECRETS": json.dumps(secrets),
     }.items():
         monkeypatch.setenv(name, value)
-    password = neo4j_settings.password
-    if password is not None:
-        monkeypatch.setenv("NEO4J_PASSWORD", password.get_secret_value())
 
     def said(*words: str) -> str:
         found = CliRunner().invoke(connectors, words)
@@ -176,13 +173,11 @@ def test_a_worker_of_the_default_queue_pulls_when_the_bell_asks(
 ) -> None:
     """A real worker, which finds nothing new at the till and says up to when."""
     till.platform.clock.ms = now_ms()
-    password = neo4j_settings.password
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "--app", "workers.main:app", "worker",
          "--queues", "default", "--pool", "solo", "--hostname", "pull@test"],
         env={
-            **os.environ, **environment(redis_url), "NEO4J_URI": neo4j_settings.uri,
-            **({} if password is None else {"NEO4J_PASSWORD": password.get_secret_value()}),
+            **process_environment(neo4j_settings, redis_url), **environment(redis_url),
             "SHOPGRAPH_MODEL_STORE": str(tmp_path),
             "SHOPGRAPH_PULL_BEGIN_DAYS": "1",
             "SHOPGRAPH_CONNECTOR_FOLDER": str(till.settings.connector_folder),

@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import os
 import subprocess
 import sys
 import textwrap
@@ -22,6 +21,7 @@ from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from graph.domain.ids import CampaignId, CouponId, DeviceId, ItemId, UserId
 from graph.errors import GraphRejected, RestoreUnfinished
 from graph.settings import GraphSettings
+from tests.environments import process_environment
 from tests.factories import told
 from workers.graph_files import errors
 from workers.graph_files.export import export
@@ -457,7 +457,8 @@ def killed(settings: GraphSettings, script: str) -> None:
     """)
     done = subprocess.run(
         [sys.executable, "-c", door + textwrap.dedent(script)],
-        env=environment(settings), capture_output=True, text=True, check=False,
+        env=process_environment(settings, "redis://nobody.invalid"),
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == -9, done.stderr
 
@@ -467,13 +468,6 @@ def shopgraph(
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-m", "workers.commands", *words],
-        env={**environment(settings), "REDIS_URL": redis_url},
+        env=process_environment(settings, redis_url, COLUMNS="200"),
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-
-
-def environment(settings: GraphSettings) -> dict[str, str]:
-    told = {"NEO4J_URI": settings.uri, "NEO4J_USER": settings.user, "COLUMNS": "200"}
-    if settings.password is not None:
-        told["NEO4J_PASSWORD"] = settings.password.get_secret_value()
-    return {**os.environ, **told}

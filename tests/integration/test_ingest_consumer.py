@@ -17,6 +17,7 @@ from graph.client import Graph
 from graph.domain.events import EventType
 from graph.errors import LeaseLost
 from graph.settings import GraphSettings
+from tests.environments import process_environment
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
 from workers.ingest.writer import LEASE_NAME
@@ -205,18 +206,12 @@ def _wait_for_depth(stream: EventStream, most: int) -> None:
 
 
 def _environment(settings: GraphSettings, redis_url: str) -> dict[str, str]:
-    password = settings.password.get_secret_value() if settings.password else None
-    env = os.environ | {
-        "NEO4J_URI": settings.uri,
-        "NEO4J_USER": settings.user,
-        "REDIS_URL": redis_url,
-        "SHOPGRAPH_INGEST_BATCH_EVENTS": "1000",
-        "SHOPGRAPH_INGEST_LEASE_TTL_MS": "1000",
-    }
-    if password is None:
-        env.pop("NEO4J_PASSWORD", None)
-        return env
-    return env | {"NEO4J_PASSWORD": password}
+    return process_environment(
+        settings,
+        redis_url,
+        SHOPGRAPH_INGEST_BATCH_EVENTS="1000",
+        SHOPGRAPH_INGEST_LEASE_TTL_MS="1000",
+    )
 
 
 def _views(tx: ManagedTransaction) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from neo4j import ManagedTransaction
 
 from graph.client import Graph
 from graph.settings import GraphSettings
+from tests.environments import process_environment
 from workers.local.children import ending
 
 TASKS = 1_000
@@ -90,17 +91,9 @@ def test_a_forked_child_leaves_the_driver_of_its_parent_alone(graph: Graph) -> N
 
 def environment(settings: GraphSettings, redis_url: str, folder: Path) -> dict[str, str]:
     """What a worker needs to know."""
-    password = settings.password
-    root = str(Path(__file__).parents[2])
-    return {
-        **os.environ,
-        "NEO4J_URI": settings.uri,
-        "NEO4J_USER": settings.user,
-        "REDIS_URL": redis_url,
-        "SHOPGRAPH_MODEL_STORE": str(folder / "models"),
-        "PYTHONPATH": os.pathsep.join((str(folder), root)),
-        **({} if password is None else {"NEO4J_PASSWORD": password.get_secret_value()}),
-    }
+    path = os.pathsep.join((str(folder), str(Path(__file__).parents[2])))
+    store = str(folder / "models")
+    return process_environment(settings, redis_url, SHOPGRAPH_MODEL_STORE=store, PYTHONPATH=path)
 
 
 def probes(tx: ManagedTransaction) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """The commands as a person calls them, on real services."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from graph.client import Graph
 from graph.domain.ids import ModelVersion
 from graph.domain.models import Model, ModelStatus, Slot
 from graph.settings import GraphSettings
+from tests.environments import process_environment
 
 Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -21,15 +21,9 @@ Call = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def call(neo4j_settings: GraphSettings, redis_url: str, tmp_path: Path) -> Call:
     """Runs ``shopgraph`` in a folder of the test's own."""
-    password = neo4j_settings.password
-    environment = {
-        **os.environ,
-        "NEO4J_URI": neo4j_settings.uri,
-        "NEO4J_USER": neo4j_settings.user,
-        "REDIS_URL": redis_url,
-        "SHOPGRAPH_HOME": str(tmp_path / "home"),
-        **({} if password is None else {"NEO4J_PASSWORD": password.get_secret_value()}),
-    }
+    environment = process_environment(
+        neo4j_settings, redis_url, SHOPGRAPH_HOME=str(tmp_path / "home")
+    )
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(

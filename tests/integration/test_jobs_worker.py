@@ -16,6 +16,7 @@ from graph.client import Graph
 from graph.domain.models import ModelStatus, TrainingRun
 from graph.settings import GraphSettings
 from tests import shop
+from tests.environments import process_environment
 from tests.runs import stored_vectors
 from workers.commands.train import WORKER
 from workers.jobs import Jobs
@@ -31,16 +32,12 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 def start(neo4j_settings: GraphSettings, redis_url: str, tmp_path: Path) -> Iterator[Start]:
     """Starts training workers; those that are left are killed in the end."""
     started: list[subprocess.Popen[bytes]] = []
-    password = neo4j_settings.password
-    environment = {
-        **os.environ,
-        "NEO4J_URI": neo4j_settings.uri,
-        "NEO4J_USER": neo4j_settings.user,
-        "REDIS_URL": redis_url,
-        "SHOPGRAPH_MODEL_STORE": str(tmp_path / "models"),
-        "SHOPGRAPH_LEASE_TTL_S": "3",
-        **({} if password is None else {"NEO4J_PASSWORD": password.get_secret_value()}),
-    }
+    environment = process_environment(
+        neo4j_settings,
+        redis_url,
+        SHOPGRAPH_MODEL_STORE=str(tmp_path / "models"),
+        SHOPGRAPH_LEASE_TTL_S="3",
+    )
 
     def run(name: str, **changes: str) -> subprocess.Popen[bytes]:
         log = (tmp_path / f"{name}.log").open("wb")

@@ -1,7 +1,6 @@
 """Reports by hand and by the hour: the command, the job, the interface, the gauges, the gate."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from graph.domain.models import Model, ModelStatus, RunState, Slot
 from graph.domain.quality import Figure, Finding, Level, Report
 from graph.settings import GraphSettings
 from tests import shop
+from tests.environments import process_environment
 from tests.factories import ADMIN, SERVER
 from tests.runs import trained
 from workers.app import create_worker, load_jobs
@@ -58,16 +58,12 @@ def faulty(client: FlaskClient, drain: Callable[[], object]) -> None:
 @pytest.fixture
 def call(neo4j_settings: GraphSettings, redis_url: str, tmp_path: Path) -> Call:
     """Runs ``shopgraph quality`` in a shop that trains on nothing that lacks fields."""
-    password = neo4j_settings.password
-    environment = {
-        **os.environ,
-        "NEO4J_URI": neo4j_settings.uri,
-        "NEO4J_USER": neo4j_settings.user,
-        "REDIS_URL": redis_url,
-        "SHOPGRAPH_HOME": str(tmp_path / "home"),
-        "SHOPGRAPH_QUALITY_LEVELS": "missing_pct=block",
-        **({} if password is None else {"NEO4J_PASSWORD": password.get_secret_value()}),
-    }
+    environment = process_environment(
+        neo4j_settings,
+        redis_url,
+        SHOPGRAPH_HOME=str(tmp_path / "home"),
+        SHOPGRAPH_QUALITY_LEVELS="missing_pct=block",
+    )
 
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "workers.commands", "quality", *words]

@@ -18,7 +18,7 @@ from ml.export import load_fitted
 from ml.serving import History, ServingModel
 from ml.serving.store import MANIFEST, write_manifest
 from ml.serving.strangers import FILE
-from ml.strangers import Shelf, judge_strangers, recounted
+from ml.strangers import Shelf, judge_strangers, most_cases, recounted
 
 VIEW = 2
 
@@ -196,6 +196,14 @@ def test_what_comes_after_the_slice_does_not_reach_the_judgement(world, small, s
     cut = judge_strangers(world.before(slice_[1]), *slice_, shelf, small)
     assert whole.figures == cut.figures
     assert np.array_equal(whole.blend.weights, cut.blend.weights)
+
+
+@pytest.mark.parametrize(
+    ("items", "most"), [(0, 200), (100_000, 200), (200_000, 100), (1_000_000, 50)]
+)
+def test_a_shop_of_very_many_items_is_asked_less(items, most):
+    """Each question scores every item, so the time would grow with both."""
+    assert most_cases(items) == most
 
 
 def test_without_a_question_nothing_speaks_for_the_blend(world, small, shelf, slice_):
