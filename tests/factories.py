@@ -536,3 +536,16 @@ def world(
     if model is not None:
         live.refresh()
     return World(app, graph, stream, online, jobs, live, shelf, versions, changes, pages)
+
+
+def view_row(event_id: str, at: str, **changes: Any) -> dict[str, Any]:
+    """A good view as a shop sends it, changed; ``...`` takes a field away."""
+    good = {
+        "event_id": event_id,
+        "event_type": "view",
+        "user_id": "u-17",
+        "device_id": "phone",
+        "item_id": "SKU-1",
+        "event_time": at,
+    } | changes
+    return {name: value for name, value in good.items() if value is not ...}

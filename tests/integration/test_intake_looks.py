@@ -10,6 +10,7 @@ import redis
 
 from graph.domain.events import Event
 from graph.domain.ids import UserId
+from tests.factories import view_row
 from workers.intake.codec import decode
 from workers.intake.consent import LOADED, ConsentCopy
 from workers.intake.deadletters import DeadLetters
@@ -34,16 +35,7 @@ def iso(ms: int) -> str:
 
 
 def row(event_id: str, **changes: Any) -> dict[str, Any]:
-    """A good view, changed; ``...`` takes a field away."""
-    good = {
-        "event_id": event_id,
-        "event_type": "view",
-        "user_id": "u-17",
-        "device_id": "phone",
-        "item_id": "SKU-1",
-        "event_time": iso(NOW),
-    } | changes
-    return {name: value for name, value in good.items() if value is not ...}
+    return view_row(event_id, iso(NOW), **changes)
 
 
 class World:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.factories import told
+from tests.factories import told, view_row
 from workers.intake.consent import ConsentCopy
 from workers.intake.door import Door
 from workers.intake.intake import Intake
@@ -19,16 +19,7 @@ PSEUDONYMS = Pseudonyms(b"p" * 32, bytes(range(64)))
 
 
 def row(event_id: str, **changes: Any) -> dict[str, Any]:
-    """A good view, changed; ``...`` takes a field away."""
-    good = {
-        "event_id": event_id,
-        "event_type": "view",
-        "user_id": "u-17",
-        "device_id": "phone",
-        "item_id": "SKU-1",
-        "event_time": "2026-03-01T07:59:00Z",
-    } | changes
-    return {name: value for name, value in good.items() if value is not ...}
+    return view_row(event_id, "2026-03-01T07:59:00Z", **changes)
 
 
 @pytest.fixture
