@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ml.batches import PoolBatches, Scene
 from ml.calibration import Platt, fit_platt, undo_sampling
-from ml.config import PaperConfig, Progress, Report, ignore
+from ml.config import DAY_MS, PaperConfig, Progress, Report, ignore
 from ml.contenders import Contenders
 from ml.dataset import Interactions
 from ml.delivery import TrainedModel, deliver, seeded
@@ -91,7 +91,7 @@ class _Run:
         people = len(distinct(self._data.user))
         if people < 2:
             raise NotEnoughData("too few people with events", people=people, needed=2)
-        return time_split(self._data)
+        return time_split(self._data, label_ms=self._config.horizon_days * DAY_MS)
 
     def _parts(self, at: Cutoffs) -> Parts:
         return split_into_parts(

@@ -12,12 +12,12 @@ from ml.errors import NotEnoughData
 @dataclass(frozen=True, slots=True)
 class TimeSplit:
     """
-    7:2:1 of the events by time.
+    7:2:1 of the events by time, where the two last parts are long enough for a label then.
 
     Attributes:
         first_ms: time of the first event.
-        train_end_ms: time of the 70 % event; training labels end at or before it.
-        validation_end_ms: time of the 90 % event; the test part follows.
+        train_end_ms: time of the 70 % event, or before it; training labels end by then.
+        validation_end_ms: time of the 90 % event, or before it; the test part follows.
         end_ms: the first moment after the last event that is not a straggler.
         tied_share: share of events that have the time of another one.
     """
@@ -38,17 +38,28 @@ class Cutoffs:
     test: tuple[int, ...]
 
 
-def time_split(data: Interactions) -> TimeSplit:
-    """Cut the log by event count; raises ``NotEnoughData`` below ten events."""
+def time_split(data: Interactions, *, label_ms: int = 0) -> TimeSplit:
+    """
+    Cut the log by event count.
+
+    Args:
+        label_ms: validation and test last at least so long. A shop that has grown tenfold overnight
+            has three tenths of its events since, and no label of a week fits into a night.
+
+    Raises:
+        NotEnoughData: there are fewer than ten events.
+    """
     n = len(data)
     if n < 10:
         raise NotEnoughData("too few events to split by time", events=n, needed=10)
     _, counts = np.unique(data.ts, return_counts=True)
+    end = data.settled_end_ms
+    validation_end = min(int(data.ts[int(n * 0.9)]), end - label_ms)
     return TimeSplit(
         first_ms=int(data.ts[0]),
-        train_end_ms=int(data.ts[int(n * 0.7)]),
-        validation_end_ms=int(data.ts[int(n * 0.9)]),
-        end_ms=data.settled_end_ms,
+        train_end_ms=min(int(data.ts[int(n * 0.7)]), validation_end - label_ms),
+        validation_end_ms=validation_end,
+        end_ms=end,
         tied_share=float(counts[counts > 1].sum() / n),
     )
 

@@ -5,6 +5,7 @@ import pytest
 
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS, PaperConfig
+from ml.dataset import Interactions
 from ml.errors import NotEnoughData
 from ml.evaluation.pools import Pool, moment, touched_pool, training_pool
 from ml.evaluation.splits import cutoffs, time_split
@@ -31,6 +32,33 @@ def test_parts_shorter_than_the_label_window_are_refused_with_numbers(world):
     with pytest.raises(NotEnoughData, match=r"training part.*needed_days 40") as caught:
         cutoffs(time_split(world), PaperConfig(horizon_days=40))
     assert caught.value.figures["needed_days"] == 40
+
+
+def test_a_shop_that_has_grown_overnight_has_parts_that_a_label_fits_into(world, small):
+    """Nine of ten events of the last night; the parts before it are of the quiet time."""
+    night = np.random.default_rng(1).integers(world.end_ms, world.end_ms + DAY_MS, 9 * len(world))
+    old = world.before(world.end_ms)
+    again = np.random.default_rng(2).integers(0, len(old), len(night))
+    grown = Interactions.of(
+        user=np.append(old.user, old.user[again]),
+        item=np.append(old.item, old.item[again]),
+        code=np.append(old.code, old.code[again]),
+        ts=np.append(old.ts, night),
+        user_ids=old.user_ids,
+        catalogue=old.catalogue,
+    )
+    label_ms = small.horizon_days * DAY_MS
+    with pytest.raises(NotEnoughData, match="validation part"):
+        cutoffs(time_split(grown), small)
+    split = time_split(grown, label_ms=label_ms)
+    at = cutoffs(split, small)
+    assert max(at.train) + label_ms <= split.train_end_ms <= min(at.validation)
+    assert max(at.validation) + label_ms <= split.validation_end_ms <= min(at.test)
+    assert max(at.test) + label_ms <= split.end_ms == grown.end_ms
+
+
+def test_parts_that_are_long_enough_are_cut_as_they_were(world, small):
+    assert time_split(world, label_ms=small.horizon_days * DAY_MS) == time_split(world)
 
 
 def test_too_few_events_cannot_be_split(events):
