@@ -16,10 +16,7 @@ def distinct(values: NDArray[Any]) -> NDArray[Any]:
     if len(values) < 2:
         return values.copy()
     ordered = np.sort(values)
-    is_new = np.empty(len(ordered), bool)
-    is_new[0] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
-    return ordered[is_new]
+    return ordered[_begins(ordered)]
 
 
 def numbered(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -30,8 +27,23 @@ def numbered(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """
     order = np.argsort(values, kind="stable")
     ordered = values[order]
-    is_new = np.ones(len(ordered), bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
+    is_new = _begins(ordered)
     place = np.empty(len(ordered), np.int64)
     place[order] = np.cumsum(is_new) - 1
     return ordered[is_new], place
+
+
+def find(known: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.int64]:
+    """Positions of ``wanted`` in sorted ``known``; ``len(known)`` where absent."""
+    if not len(known):
+        return np.zeros(len(wanted), np.int64)
+    spot = np.searchsorted(known, wanted)
+    spot[known[np.minimum(spot, len(known) - 1)] != wanted] = len(known)
+    return spot
+
+
+def _begins(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N,) where another number begins than the one before."""
+    is_new = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_new[1:])
+    return is_new

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.behaviours import N_CODES, VIEWING, Weights, usual_weights
 from ml.config import DAY_MS
-from ml.distinct import numbered
+from ml.distinct import find, numbered
 from ml.features.items import MONTH_MS, SMOOTHING, ItemCounters, carted_then_bought
 from ml.features.names import FEATURES
 
@@ -95,9 +95,9 @@ class PairFeatures:
         """
         out = np.zeros((len(user), len(FEATURES)), np.float32)
         pair = user.astype(np.int64) * self.window.n_items + item
-        spot = _find(self._pairs, pair)
+        spot = find(self._pairs, pair)
         own_days, decayed = self._pair_days[spot], self._pair_decayed[spot]
-        spot = _find(self._cells, self._cell(user, item))
+        spot = find(self._cells, self._cell(user, item))
         days = np.where(np.isnan(own_days), self._cell_days[spot], own_days)
         out[:, 0] = np.log1p(self._activity)[user]
         out[:, 2] = self._cell_events[spot] / np.maximum(self._events, 1)[user]
@@ -171,7 +171,7 @@ class PairFeatures:
         all_touched = np.arange(len(self._pairs))
         if isinstance(rows, slice):
             return self._pairs, all_touched
-        at = _find(rows, self._pairs)
+        at = find(rows, self._pairs)
         is_there = at < len(rows)
         return at[is_there], all_touched[is_there]
 
@@ -186,7 +186,7 @@ class PairFeatures:
     def is_touched(self, user: NDArray[Any], item: NDArray[Any]) -> NDArray[np.bool_]:
         """(P,) whether the person touched the item inside the window."""
         pair = user.astype(np.int64) * self.window.n_items + item
-        return _find(self._pairs, pair) < len(self._pairs)
+        return find(self._pairs, pair) < len(self._pairs)
 
     def _sum_pairs(self) -> None:
         code = np.clip(self.window.code, 0, N_CODES - 1)
@@ -237,13 +237,3 @@ class PairFeatures:
         ratio: NDArray[np.float64] = counters.log_price[item] - np.log(self._mean_price)[user]
         ratio[~np.isfinite(ratio)] = 0.0
         return ratio
-
-
-def _find(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Positions of ``wanted`` in sorted ``known``; ``len(known)`` where absent."""
-    if not len(known):
-        return np.zeros(len(wanted), np.int64)
-    spot = np.searchsorted(known, wanted)
-    absent = known[np.minimum(spot, len(known) - 1)] != wanted
-    spot[absent] = len(known)
-    return spot

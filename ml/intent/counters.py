@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from ml.behaviours import PURCHASE
 from ml.config import DAY_MS
 from ml.dataset import Interactions
-from ml.distinct import distinct, numbered
+from ml.distinct import distinct, find, numbered
 from ml.evaluation.pools import window_before
 from ml.features.names import FEATURES
 from ml.features.pairs import CATEGORIES, PairFeatures, Window
 from ml.intent.item_side import ITEM_COLUMNS, ItemSide, item_side
 from ml.intent.table import Table
-from ml.intent.tallies import BACK, BUY, CART, FAVOURITE, LOOK, Ages, Rows, Tally, find, smoothed
+from ml.intent.tallies import BACK, BUY, CART, FAVOURITE, LOOK, Ages, Rows, Tally, smoothed
 
 PAIR_COLUMNS: tuple[str, ...] = (
     "pair_look_1d",

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.distinct import find
+
 Rows = NDArray[Any]
 Numbers = NDArray[Any]
 
@@ -44,10 +46,7 @@ class Spells:
 
     def find(self, key: Rows) -> Rows:
         """Positions of keys; K, the row of the empty group, where unknown."""
-        if not len(self.key):
-            return np.zeros(len(key), np.int64)
-        spot = np.minimum(np.searchsorted(self.key, key), len(self.key) - 1)
-        return np.where(self.key[spot] == key, spot, len(self.key))
+        return find(self.key, key)
 
     def within(self, first: int, period: int) -> Rows:
         """Positions of the rows with first ≤ period of the row < period."""

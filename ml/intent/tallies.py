@@ -138,15 +138,6 @@ def active_days(group: Rows, n: int, age: Numbers) -> Numbers:
     return np.bincount(active // width, minlength=n + 1).astype(np.float64)
 
 
-def find(known: Rows, wanted: Rows) -> Rows:
-    """Positions of ``wanted`` in sorted ``known``; ``len(known)`` where absent."""
-    if not len(known):
-        return np.zeros(len(wanted), np.int64)
-    spot = np.searchsorted(known, wanted)
-    spot[known[np.minimum(spot, len(known) - 1)] != wanted] = len(known)
-    return spot
-
-
 def smoothed(part: Rows, whole: Rows, mean: float, strength: float = 5.0) -> Numbers:
     """A rate that starts from ``mean`` as from ``strength`` observations."""
     rate: Numbers = (part + strength * mean) / (whole + strength)
