@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import redis
-from neo4j import ManagedTransaction
 
 from graph import counts, events, leases, users
 from graph.aftermath import aftermath
@@ -18,6 +17,7 @@ from graph.domain.events import EventType
 from graph.errors import LeaseLost
 from graph.settings import GraphSettings
 from tests.environments import process_environment
+from tests.stored import stored
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
 from workers.ingest.writer import LEASE_NAME
@@ -192,7 +192,7 @@ def test_kill_9_of_the_worker_at_any_point_loses_and_doubles_nothing(
     finally:
         worker.terminate()
         assert worker.wait(30) == 0
-    assert graph.read(_views) == (SLICE, SLICE, SLICE)
+    assert graph.read(stored, "VIEWED") == (SLICE, SLICE, SLICE)
     assert (stream.depth(), stream.backlog_bytes()) == (0, 0)
     nodes = graph.read(counts.counts).nodes
     assert (nodes["User"], nodes["Item"]) == (97, 1013)
@@ -212,16 +212,6 @@ def _environment(settings: GraphSettings, redis_url: str) -> dict[str, str]:
         SHOPGRAPH_INGEST_BATCH_EVENTS="1000",
         SHOPGRAPH_INGEST_LEASE_TTL_MS="1000",
     )
-
-
-def _views(tx: ManagedTransaction) -> tuple[int, int, int]:
-    found = tx.run(
-        """
-        MATCH ()-[r:VIEWED]->()
-        RETURN count(r) AS n, count(DISTINCT r.event_id) AS ids, count(DISTINCT r.seq) AS seqs
-        """
-    ).single(strict=True)
-    return found["n"], found["ids"], found["seqs"]
 
 
 def test_a_withdrawal_while_an_older_grant_is_told_is_not_undone(

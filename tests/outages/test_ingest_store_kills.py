@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from neo4j import ManagedTransaction
-
 from graph import migrations
 from graph.client import Graph
 from graph.settings import GraphSettings
+from tests.stored import stored
 from workers.intake.door import Door
 from workers.intake.errors import StreamUnavailable
 from workers.intake.pseudonyms import Pseudonyms
@@ -38,7 +37,7 @@ def test_kill_9_of_neo4j_and_valkey_in_the_middle(local_home: Path) -> None:
         env=env | {"SHOPGRAPH_INGEST_BATCH_EVENTS": "1000"},
     )
     try:
-        _wait_until(lambda: graph.read(_purchases)[0] > 0, seconds=60)
+        _wait_until(lambda: graph.read(stored, "PURCHASED")[0] > 0, seconds=60)
         for service in state.alive.values():
             os.kill(service.running.pid, signal.SIGKILL)
         time.sleep(1)
@@ -49,7 +48,7 @@ def test_kill_9_of_neo4j_and_valkey_in_the_middle(local_home: Path) -> None:
     finally:
         worker.terminate()
         assert worker.wait(60) == 0
-    assert graph.read(_purchases) == (SLICE, SLICE, SLICE)
+    assert graph.read(stored, "PURCHASED") == (SLICE, SLICE, SLICE)
     graph.close()
 
 
@@ -89,13 +88,3 @@ def _wait_until(holds: Callable[[], bool], *, seconds: float) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def _purchases(tx: ManagedTransaction) -> tuple[int, int, int]:
-    found = tx.run(
-        """
-        MATCH ()-[r:PURCHASED]->()
-        RETURN count(r) AS n, count(DISTINCT r.event_id) AS ids, count(DISTINCT r.seq) AS seqs
-        """
-    ).single(strict=True)
-    return found["n"], found["ids"], found["seqs"]
