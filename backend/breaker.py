@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from neo4j import ManagedTransaction
+from neo4j import ManagedTransaction, Session
 
 from graph.errors import GraphUnavailable
 
@@ -26,6 +26,16 @@ class GraphPort(Protocol):
         **kwargs: P.kwargs,
     ) -> T:
         """Run a query function in a read transaction."""
+        ...
+
+    def ask(
+        self,
+        query: Callable[Concatenate[ManagedTransaction | Session, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run a query function of one reading statement."""
         ...
 
     def write(
@@ -72,6 +82,16 @@ class Breaker:
     ) -> T:
         """As the graph's own ``read``."""
         return self._guard(lambda: self._graph.read(query, *args, **kwargs))
+
+    def ask(
+        self,
+        query: Callable[Concatenate[ManagedTransaction | Session, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As the graph's own ``ask``."""
+        return self._guard(lambda: self._graph.ask(query, *args, **kwargs))
 
     def write(
         self,

@@ -5,19 +5,16 @@ from dataclasses import dataclass
 from typing import Self
 
 import structlog
-from neo4j import ManagedTransaction
 from pydantic import model_validator
 
 from backend.errors import Invalid
 from backend.parsing import Taken
 from backend.serving import Loaded
 from backend.wiring import graph, models, parts, pseudonyms
-from graph import events, users
-from graph import models as model_store
-from graph.domain.ids import ModelVersion, UserId
-from graph.domain.models import Slot
+from graph.domain.ids import UserId
 from graph.errors import GraphUnavailable
 from graph.events import PastEvent
+from graph.known_people import Known, look_up
 from graph.users import Person
 from workers.intake.changes import Stamp
 from workers.intake.errors import StreamUnavailable
@@ -67,20 +64,6 @@ class Shopper:
     def steps(self) -> tuple[PastEvent, ...]:
         """All that they did, newest first."""
         return (*self.told, *self.history) if self.told else self.history
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What the graph knows of a person, read in one transaction."""
-
-    pointer: ModelVersion | None
-    person: Person | None
-    past: tuple[PastEvent, ...]
-
-    @property
-    def is_restricted(self) -> bool:
-        """Whether some of what they did, and what was learnt from it, may not be used."""
-        return self.person is not None and bool(self.person.without)
 
 
 def pseudonym(*, user_id: str | None, anonymous_id: str | None) -> UserId:
@@ -189,45 +172,17 @@ def _known(seen: Glance, loaded: Loaded | None, held: Sequence[PastEvent], now_m
     before: Met | None = kept.get(key)
     if before is not None and recent is not None and before.is_enough(recent):
         return before.known
-    known = graph().read(
+    known = graph().ask(
         look_up,
         seen.user_id,
         slot=loaded.slot if loaded else None,
         since_ms=_since(loaded, held, now_ms),
-        limit=parts().settings.history_limit if _needs_past(recent) else 0,
-        most=parts().settings.history_limit,
+        limit=parts().settings.history_limit,
+        wants_past=_needs_past(recent),
     )
     if recent is not None and loaded is not None and known.pointer == loaded.version:
         kept.put(key, Met(known, recent.state), until_ms=_NEVER_MS)
     return known
-
-
-def look_up(
-    tx: ManagedTransaction,
-    user_id: UserId,
-    *,
-    slot: Slot | None,
-    since_ms: int,
-    limit: int,
-    most: int,
-) -> Known:
-    """
-    Person, past and model pointer; the pointer last, so a swap in between is noticed.
-
-    Args:
-        limit: most events; 0 where what Valkey holds is enough.
-        most: in place of it for somebody of whom not all may be used.
-    """
-    person = users.person(tx, user_id, slot=slot)
-    without = person.without if person else ()
-    limit = most if without else limit
-    past = (
-        events.history(tx, user_id, since_ms=since_ms, limit=limit, without=without)
-        if limit
-        else []
-    )
-    pointer = model_store.live(tx)
-    return Known(pointer=pointer.version if pointer else None, person=person, past=tuple(past))
 
 
 def reference_ms(loaded: Loaded, history: Sequence[PastEvent]) -> int:

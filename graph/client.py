@@ -6,7 +6,14 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity
+from neo4j import (
+    READ_ACCESS,
+    Driver,
+    GraphDatabase,
+    ManagedTransaction,
+    NotificationMinimumSeverity,
+    Session,
+)
 from neo4j.exceptions import AuthError, ClientError, DriverError, Neo4jError
 
 from graph.errors import GraphRejected, GraphUnavailable
@@ -66,6 +73,28 @@ class Graph:
     ) -> T:
         """As ``read``, in a write transaction; it may run twice, so it must be idempotent."""
         return self._run("write", query, *args, **kwargs)
+
+    def ask(
+        self,
+        query: Callable[Concatenate[ManagedTransaction | Session, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """
+        Run a query function of one reading statement, in auto-commit: a single round trip.
+
+        What passes by itself, such as a connection that was closed meanwhile, is tried again as
+        ``read`` does; it raises the same errors.
+        """
+        name = self._settings.database
+        try:
+            with self._open().session(database=name, default_access_mode=READ_ACCESS) as session:
+                return query(session, *args, **kwargs)
+        except (Neo4jError, DriverError) as error:
+            if isinstance(_ours(error), GraphRejected):
+                raise _ours(error) from error
+        return self.read(query, *args, **kwargs)
 
     def run_alone(self, statement: str, **parameters: Any) -> None:
         """Run one statement in auto-commit: schema changes and ``IN TRANSACTIONS``."""

@@ -1,4 +1,4 @@
-"""Stores batches of events as edges, each exactly once, and reads a person's latest ones."""
+"""Stores batches of events as edges, each exactly once."""
 
 import json
 from collections import defaultdict
@@ -18,7 +18,7 @@ from graph import (
     tombstones,
     users,
 )
-from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
+from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, UserId
 from graph.known_events import OrderLine, known, known_lines, telling
 from graph.plain_values import plain
@@ -99,46 +99,6 @@ def record(tx: ManagedTransaction, events: Sequence[Event]) -> Recorded:
         told_again=frozenset(EventId(event_id) for event_id in told_again),
         erased=erased,
     )
-
-
-def history(
-    tx: ManagedTransaction,
-    user_id: UserId,
-    *,
-    since_ms: int,
-    limit: int,
-    without: Sequence[str] = (),
-) -> list[PastEvent]:
-    """
-    A person's latest behaviours on items, newest first, also as the visitor they were before.
-
-    Args:
-        since_ms: nothing older than this, milliseconds UTC.
-        without: nothing with items of these main categories.
-    """
-    rows = tx.run(
-        "MATCH (me:User {user_id: $user_id})"
-        + identities.SAME_PERSON
-        + """
-        MATCH (person)-[r:CLICKED|VIEWED|CARTED|UNCARTED|FAVORITED|UNFAVORITED|PURCHASED
-                         |REFUNDED|REVIEWED|INQUIRED|SHARED]->(i:Item)
-        WHERE r.ts >= $since_ms AND r.duplicate_of IS NULL AND (size($without) = 0 OR NOT EXISTS {
-            MATCH (i)-[:IN_CATEGORY {rank: 0}]->(c:Category) WHERE c.path IN $without })
-        WITH r, i ORDER BY r.ts DESC, r.seq DESC LIMIT $limit
-        RETURN type(r) AS type, i.item_id AS item_id, r.ts AS ts, r.price_minor AS price_minor
-        """,
-        user_id=user_id,
-        since_ms=since_ms,
-        limit=limit,
-        without=list(without),
-    )
-    return [
-        PastEvent(_TYPE_OF[row["type"]], ItemId(row["item_id"]), row["ts"], row["price_minor"])
-        for row in rows
-    ]
-
-
-_TYPE_OF = {behaviour.relationship: type_ for type_, behaviour in ITEM_BEHAVIOURS.items()}
 
 
 def _without_erased(

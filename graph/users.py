@@ -9,7 +9,6 @@ from neo4j import ManagedTransaction
 
 from graph import counters, tombstones
 from graph.domain.ids import UserId
-from graph.domain.models import Slot
 
 PURPOSES = ("collection", "personalisation", "marketing")
 STATES = ("granted", "unknown", "denied")
@@ -82,49 +81,6 @@ class Consent:
     state: str
     at_ms: int
     source: str
-
-
-def person(tx: ManagedTransaction, user_id: UserId, *, slot: Slot | None) -> Person | None:
-    """
-    A person, with their vector in ``slot``; ``None`` if nobody has that id.
-
-    What the customer denied whom a visitor turned out to be, is denied for the visitor as well.
-    """
-    record = tx.run(
-        """
-        MATCH (u:User {user_id: $user_id})
-        OPTIONAL MATCH (u)-[:SAME_AS]->(c:User)
-        RETURN u.kind AS kind,
-               coalesce(u.is_bot, false) OR coalesce(c.is_bot, false) AS is_bot,
-               coalesce(u.is_staff, false) OR coalesce(c.is_staff, false) AS is_staff,
-               [(u)-[:WITHOUT]->(one:Category) | one.path] AS without,
-               [(c)-[:WITHOUT]->(one:Category) | one.path] AS without_too,
-               [u.consent_collection, c.consent_collection] AS collection,
-               [u.consent_personalisation, c.consent_personalisation] AS personalisation,
-               [u.consent_marketing, c.consent_marketing] AS marketing,
-               CASE $slot WHEN 'blue' THEN u.embedding_blue
-                          WHEN 'green' THEN u.embedding_green END AS embedding
-        """,
-        user_id=user_id,
-        slot=slot,
-    ).single()
-    if record is None:
-        return None
-    return Person(
-        user_id=user_id,
-        kind=record["kind"],
-        consent={p: _strictest(record[p]) for p in PURPOSES if any(record[p])},
-        embedding=record["embedding"],
-        is_bot=record["is_bot"],
-        is_staff=record["is_staff"],
-        without=tuple(sorted({*record["without"], *(record["without_too"] or ())})),
-    )
-
-
-def _strictest(said: Sequence[str | None]) -> str:
-    if "denied" in said:
-        return "denied"
-    return next(state for state in said if state is not None)
 
 
 def consents(tx: ManagedTransaction, user_id: UserId) -> dict[str, Consent]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from ml.batches import Rows, Scene
 from ml.behaviours import named
 from ml.calibration import Platt
-from ml.cells import cells
+from ml.codes import codes
 from ml.cold.blend import ColdBlend
 from ml.config import DAY_MS, PaperConfig
 from ml.contenders import Champion
@@ -130,9 +130,9 @@ def export(
     if fitted.strangers is not None:
         blend = recounted(fitted.strangers, data.before(now_ms), fitted.config)
         blend.save(folder / strangers.FILE)
-    found_cells = cells(found.item_directions, np.flatnonzero(arrays["is_listed"]))
-    if found_cells is not None:
-        found_cells.save(folder)
+    found_codes = codes(found.item_directions, np.flatnonzero(arrays["is_listed"]))
+    if found_codes is not None:
+        found_codes.save(folder)
     write_manifest(
         folder,
         {

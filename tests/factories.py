@@ -7,14 +7,12 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from backend import people
 from backend.acquaintances import Acquaintances
 from backend.app import create_app
 from backend.auth import Keys
 from backend.counted import PopularCount
 from backend.kept import Kept
 from backend.live import LiveModel
-from backend.people import Known
 from backend.serving import Columns, ModelUnusable, ServingModel
 from backend.settings import WebSettings
 from backend.shelf import Shelf
@@ -33,6 +31,7 @@ from graph.domain.events import Event, EventType
 from graph.domain.ids import EventId, ItemId, ModelVersion, UserId
 from graph.domain.models import Model, ModelStatus, Slot
 from graph.events import PastEvent
+from graph.known_people import Known, look_up
 from graph.pulls import UserPage
 from graph.shelf import OnShelf, on_shelf
 from graph.users import Person
@@ -101,7 +100,7 @@ class FakeGraph:
             raise answer
         return answer(*args, **kwargs) if callable(answer) else answer
 
-    write = read
+    write = ask = read
 
     def ping(self) -> None:
         """A sign of life."""
@@ -491,7 +490,7 @@ def world(
             training_runs.latest: [],
             tombstones.among: set(),
             quality_reports.latest: None,
-            people.look_up: Known(pointer=None, person=None, past=()),
+            look_up: Known(pointer=None, person=None, past=()),
             **(answers or {}),
         }
     )

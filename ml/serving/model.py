@@ -15,7 +15,7 @@ from ml.distinct import distinct, numbered
 from ml.errors import ModelBroken
 from ml.features.items import ItemCounters
 from ml.features.pairs import PairFeatures, Some, Window
-from ml.serving.cells import Cells
+from ml.serving.codes import Codes
 from ml.serving.head import Head
 from ml.serving.history import PastEvents, known_events
 from ml.serving.intent import IntentScorer
@@ -45,7 +45,7 @@ class ServingModel:
 
     Attributes:
         short: the few items that are worth a look; ``None``: nobody could tell.
-        cells: listed items by likeness; ``None``: there are few enough to look at all of them.
+        codes: of listed items, by likeness; ``None``: few enough to look at all of them.
         intent: the champion for pairs that the person has touched; ``None``: the paper's model.
         strangers: the blend for people without a stored vector; ``None``: a cosine.
         weights: strength of one event by behaviour code.
@@ -62,7 +62,7 @@ class ServingModel:
     neighbour: NDArray[np.int32]
     neighbour_cosine: NDArray[np.float32]
     short: ShortRows | None
-    cells: Cells | None
+    codes: Codes | None
     counters: ItemCounters
     head: Head
     touched_calibration: Platt
@@ -89,7 +89,7 @@ class ServingModel:
             arrays = read_arrays(place)
             strangers = Strangers.of(place, manifest, len(arrays["item_ids"]))
             made = cls._from(manifest, arrays, read_shortlist(place), intent, strangers)
-            return replace(made, cells=Cells.load(place))
+            return replace(made, codes=Codes.load(place))
         except (KeyError, IndexError, TypeError, ValueError) as problem:
             raise ModelBroken(f"the model folder lacks something: {problem}") from problem
 
@@ -117,7 +117,7 @@ class ServingModel:
             # Folders of before reasons were given from memory have none.
             neighbour=arrays.get("neighbour", np.zeros((len(item_ids), 0), np.int32)),
             neighbour_cosine=arrays.get("neighbour_cosine", np.zeros((len(item_ids), 0), "f4")),
-            cells=None,
+            codes=None,
             short=ShortRows(short, arrays["category"], arrays["is_listed"]) if short else None,
             counters=ItemCounters(
                 price=np.where(has_price, arrays["price"], np.nan).astype(np.float32),
@@ -245,8 +245,8 @@ class ServingModel:
         row = self.index.get(item_id)
         if row is None or not self.direction[row].any():
             return []
-        if self.cells is not None:
-            near = self.cells.near(self.direction[row])
+        if self.codes is not None:
+            near = self.codes.near(self.direction[row], self.direction)
             if len(near.rows) > limit:
                 return self.top(Scored(near.rows, near.values / 2), limit, exclude=(item_id,))
         cosine = (self.direction @ self.direction[row]).astype(np.float64) / 2

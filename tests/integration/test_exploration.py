@@ -5,13 +5,14 @@ import warnings
 
 import pytest
 
-from graph import campaigns, events, models
+from graph import campaigns, models
 from graph.client import Graph
 from graph.domain.campaigns import Campaign, Coupon, Redemption, Targeted
 from graph.domain.events import EventType
 from graph.domain.ids import CampaignId, CouponId, ItemId, ModelVersion
 from graph.settings import GraphSettings
 from tests import shop
+from tests.stored import past_of
 
 # The extra brings py2neo, whose own imports warn.
 with warnings.catch_warnings():
@@ -65,4 +66,4 @@ def test_an_analyst_reads_paths_neighbours_and_reach(
         assert explorer.reach(campaign) == [{"arm": "treated", "people": 2, "redeemed": 1}]
         found = explorer.counts()
         assert (found["VIEWED"], found["PURCHASED"], found["TARGETED_BY"]) == (3, 1, 2)
-        assert graph.read(events.history, who, since_ms=0, limit=10)[0].item_id == "item-4"
+        assert past_of(graph, who, limit=10)[0].item_id == "item-4"

@@ -7,6 +7,7 @@ from graph.client import Graph
 from graph.domain.events import Event, EventType
 from graph.domain.ids import ItemId, UserId
 from tests.factories import ANNA, told
+from tests.stored import past_of
 
 MINUTE = 60_000
 
@@ -42,7 +43,7 @@ def test_a_line_told_by_two_sources_is_two_edges_of_which_one_counts(graph: Grap
     assert recorded.told_again == {"taobao|b"}
     assert marks(graph) == {"web|a": (None, None), "taobao|b": ("web|a", None)}
     assert graph.read(items.popular, since_ms=0, limit=5) == [("A", 6.0)]
-    assert len(graph.read(events.history, ANNA, since_ms=0, limit=9)) == 1
+    assert len(past_of(graph, ANNA, limit=9)) == 1
 
 
 def test_two_tellings_in_one_batch_are_matched_as_well(graph: Graph) -> None:

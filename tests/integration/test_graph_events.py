@@ -10,6 +10,7 @@ from graph.domain.events import ITEM_BEHAVIOURS, Event, EventType
 from graph.domain.ids import DeviceId, EventId, ItemId, UserId
 from graph.edges import COLUMNS
 from tests.factories import ANNA, told
+from tests.stored import past_of, person_of
 
 VISITOR = UserId("v_77")
 
@@ -171,10 +172,10 @@ def test_history_is_newest_first_and_includes_the_visitor_they_were(graph: Graph
         events.PastEvent(EventType.VIEW, ItemId("B"), 20, None),
         events.PastEvent(EventType.VIEW, ItemId("A"), 10, None),
     ]
-    assert graph.read(events.history, ANNA, since_ms=0, limit=10) == full
-    assert graph.read(events.history, VISITOR, since_ms=0, limit=10) == full
-    assert graph.read(events.history, ANNA, since_ms=15, limit=1) == full[:1]
-    assert graph.read(events.history, UserId("c_nobody"), since_ms=0, limit=5) == []
+    assert past_of(graph, ANNA, limit=10) == full
+    assert past_of(graph, VISITOR, limit=10) == full
+    assert past_of(graph, ANNA, since_ms=15, limit=1) == full[:1]
+    assert past_of(graph, UserId("c_nobody"), limit=5) == []
 
 
 def test_a_failing_batch_leaves_nothing_behind(graph: Graph) -> None:
@@ -191,7 +192,7 @@ def test_consent_of_an_event_reaches_the_person_and_the_newest_wins_per_purpose(
     graph.write(events.record, [told("e1", ts=50, consent='{"marketing":"denied"}')])
     late = told("e2", ts=10, consent='{"marketing":"granted","collection":"granted"}')
     graph.write(events.record, [late])
-    person = graph.read(users.person, ANNA, slot=None)
+    person = person_of(graph, ANNA)
     assert person is not None
     assert person.consent == {"marketing": "denied", "collection": "granted"}
     assert graph.read(users.consents, ANNA) == {

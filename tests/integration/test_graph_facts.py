@@ -12,6 +12,7 @@ from graph.client import Graph
 from graph.domain.events import Event, EventType
 from graph.domain.ids import ItemId, UserId
 from tests.factories import ANNA, told
+from tests.stored import past_of, person_of
 
 BOB = UserId("c_bob")
 VISITOR, TABLET = UserId("v_77"), UserId("v_78")
@@ -114,7 +115,7 @@ def test_a_customer_has_many_devices_and_each_knows_what_was_done_on_the_others(
         ],
     )
     for person in (ANNA, VISITOR, TABLET):
-        seen = graph.read(events.history, person, since_ms=0, limit=9)
+        seen = past_of(graph, person, limit=9)
         assert [step.item_id for step in seen] == ["R", "Q", "P"]
 
 
@@ -212,7 +213,7 @@ def test_what_a_customer_denies_is_denied_for_the_visitor_they_were(graph: Graph
         VISITOR: frozenset({"personalisation"}),
         BOB: frozenset(),
     }
-    visitor = graph.read(users.person, VISITOR, slot=None)
+    visitor = person_of(graph, VISITOR)
     assert visitor is not None
     assert visitor.consent == {"personalisation": "denied"}
     graph.write(users.set_consent, ANNA, {"personalisation": "granted"}, now_ms=4)

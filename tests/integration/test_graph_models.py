@@ -12,6 +12,7 @@ from graph.client import Graph
 from graph.domain.ids import ItemId, ModelVersion, RunId, UserId
 from graph.domain.models import Model, ModelStatus, RunState, Slot, TrainingRun
 from graph.errors import GraphRejected, LeaseLost, UnknownModel, UnknownRun
+from tests.stored import person_of
 
 FIRST = Model(
     version=ModelVersion("m-1"), status=ModelStatus.CANDIDATE, slot=Slot.BLUE, profile="paper",
@@ -82,7 +83,7 @@ def test_vectors_stand_in_their_slot_alone(graph: Graph) -> None:
     graph.write(models.write_item_embeddings, Slot.BLUE, [(ItemId("A"), [3.0])])
 
     def vector(slot: Slot) -> list[float] | None:
-        person = graph.read(users.person, anna, slot=slot)
+        person = person_of(graph, anna, slot=slot)
         assert person is not None
         return person.embedding
 

@@ -13,6 +13,7 @@ from graph.domain.models import Slot
 from graph.recommendations import Reason
 from graph.shelf import on_shelf
 from tests.factories import FakeModel
+from tests.stored import past_of
 
 ANNA = UserId("c_anna")
 
@@ -83,7 +84,7 @@ def test_memory_and_graph_name_the_same_reasons(shop: Graph) -> None:
     shop.write(models.write_similar, ModelVersion("m"), rows)
     model = FakeModel(dict.fromkeys(names, 1.0), near=near)
     loaded = Loaded(model, ModelVersion("m"), Slot.BLUE, frozenset(names))
-    history = shop.read(events.history, ANNA, since_ms=0, limit=100)
+    history = past_of(shop, ANNA)
     by_graph = shop.read(recommendations.reasons, ANNA, asked)
     assert reasons(history, asked, shop.read(on_shelf, asked), loaded) == by_graph
     assert len(by_graph) == 5

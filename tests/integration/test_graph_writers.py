@@ -14,6 +14,7 @@ from graph.domain.events import Event, EventType
 from graph.domain.ids import DeviceId, EventId, ItemId, UserId
 from graph.errors import GraphError, GraphUnavailable, SchemaMissing
 from graph.settings import GraphSettings
+from tests.stored import past_of
 
 WRITERS = 16
 DAY_MS = 86_400_000
@@ -56,7 +57,7 @@ def test_a1_three_views_of_one_item_are_three_steps(graph: Graph) -> None:
         "RETURN count(r) AS n, min(r.ts) AS first, max(r.ts) AS last",
     )
     assert summary == {"n": 3, "first": DAY_MS, "last": 3 * DAY_MS}
-    steps = graph.read(events.history, UserId("c_anna"), since_ms=0, limit=10)
+    steps = past_of(graph, UserId("c_anna"), limit=10)
     assert [step.ts for step in steps] == [3 * DAY_MS, 2 * DAY_MS, DAY_MS]
     page = graph.read(pulls.edges, EventType.VIEW, after=0, upper=3, page=10)
     assert (page.ts, page.n) == ([DAY_MS, 2 * DAY_MS, 3 * DAY_MS], 3)
@@ -205,5 +206,5 @@ def test_d3_a_best_seller_and_a_busy_person_keep_every_event(graph: Graph) -> No
         """,
     )
     assert found == {"best": 4_500, "busy": 4_500}
-    steps = graph.read(events.history, UserId("c_busy"), since_ms=0, limit=3)
+    steps = past_of(graph, UserId("c_busy"), limit=3)
     assert [step.ts for step in steps] == [10_499, 10_498, 10_497]

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import redis
 
-from graph import counts, events, leases, users
+from graph import counts, leases, users
 from graph.aftermath import aftermath
 from graph.client import Graph
 from graph.domain.events import EventType
 from graph.errors import LeaseLost
 from graph.settings import GraphSettings
 from tests.environments import process_environment
-from tests.stored import stored
+from tests.stored import past_of, stored
 from workers.ingest.consumer import Consumer
 from workers.ingest.settings import IngestSettings
 from workers.ingest.writer import LEASE_NAME
@@ -143,7 +143,7 @@ def test_the_online_state_follows_the_graph(
     consumer.drain()
     before = online.recent(user_id)
     assert before.events is None
-    past = graph.read(events.history, user_id, since_ms=0, limit=50)
+    past = past_of(graph, user_id)
     assert online.fill(user_id, past, before.state)
     append(stream, row("e2", item_id="SKU-2", event_time="2026-03-01T08:00:01Z"))
     append(stream, row("e2", item_id="SKU-2", event_time="2026-03-01T08:00:01Z"))
@@ -153,7 +153,7 @@ def test_the_online_state_follows_the_graph(
     assert [(e.type, e.item_id) for e in after.events] == [
         (EventType.VIEW, "SKU-2"), (EventType.VIEW, "SKU-1"),
     ]  # fmt: skip
-    assert list(after.events) == graph.read(events.history, user_id, since_ms=0, limit=50)
+    assert list(after.events) == past_of(graph, user_id)
     assert after.state > before.state
     assert not online.fill(user_id, past, before.state)
 

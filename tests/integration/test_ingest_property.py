@@ -16,6 +16,7 @@ from graph import counts, events, pulls, users
 from graph.client import Graph
 from graph.domain.ids import UserId
 from graph.settings import GraphSettings
+from tests.stored import past_of
 from workers.ingest.consumer import Consumer
 from workers.ingest.reader import Batch
 from workers.ingest.settings import IngestSettings
@@ -211,7 +212,7 @@ class World:
                 self.online.fill(person, self.past(person), recent.state)
 
     def past(self, person: UserId) -> list[events.PastEvent]:
-        return self.graph.read(events.history, person, since_ms=0, limit=50)
+        return past_of(self.graph, person)
 
 
 def _wipe(tx: Any) -> None:

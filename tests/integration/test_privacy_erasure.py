@@ -13,13 +13,14 @@ from flask.testing import FlaskClient
 
 from backend.people import pseudonym
 from backend.wiring import parts
-from graph import counts, erasures, tombstones, users
+from graph import counts, erasures, tombstones
 from graph.client import Graph
 from graph.domain.ids import EventId
 from graph.events import record
 from tests.factories import ADMIN, SERVER, told
 from tests.integration.conftest import WIPE
 from tests.privacy import erase, everything, held_in_valkey, life, row, send
+from tests.stored import person_of
 from workers.commands.erase import erase as erase_command
 from workers.connectors.files.json_lines import JsonLines
 from workers.connectors.imports import ImportRun
@@ -282,7 +283,7 @@ def test_flags_and_consent_make_no_node_of_somebody_who_was_erased(
     """Whatever the shop says of them afterwards."""
     erase(client, user_id="ann")
     client.put("/v1/people", json={"user_id": "ann", "is_staff": True}, headers=ADMIN)
-    assert graph.read(users.person, of(app, user_id="ann"), slot=None) is None
+    assert person_of(graph, of(app, user_id="ann")) is None
 
 
 def test_an_older_copy_of_the_graph_is_erased_again(

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graph import models, users
+from graph import models
 from graph.domain.events import EventType
+from graph.known_people import look_up
 from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.evaluation.bootstrap import mean_interval, paired_mean_difference
@@ -214,7 +215,7 @@ def _offline(
         own = by_user[np.searchsorted(sorted_user, one.user) :][: np.sum(log.user == one.user)]
         history = _history(log, own[own < one.at], model.window_days, shift)
         user_id = stack.pseudonyms.customer(f"user-{one.user}")[0]
-        person = stack.graph.read(users.person, user_id, slot=slot)
+        person = stack.graph.ask(look_up, user_id, slot=slot, since_ms=0, limit=0).person
         vector = None if person is None else person.embedding
         now = max(model.as_of_ms, *history.ts)
         if vector is not None and history.ts:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from backend import people
 from graph import trends
 from graph.audience import audience
 from graph.candidates import Candidate
 from graph.domain.events import ITEM_BEHAVIOURS, EventType
 from graph.domain.ids import ItemId, UserId
+from graph.known_people import look_up
 from graph.shelf import OnShelf, on_shelf
 from tests.factories import (
     NOW_MS,
@@ -34,7 +34,7 @@ HISTORY = (
 
 def shop(**settings: Any) -> World:
     here = known(*HISTORY, embedding=[0.1])
-    return world(FakeModel(SCORES), {people.look_up: here}, **settings)
+    return world(FakeModel(SCORES), {look_up: here}, **settings)
 
 
 def post(here: World, **body: Any) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def test_steps_told_with_the_question_serve_somebody_without_an_id() -> None:
     assert (told["level"], told["user_id"], told["anonymous_id"]) == ("session", None, None)
     assert listed(told) == ["i29", "i28", "i27"]
     assert here.stream.taken == []
-    assert not any(query is people.look_up for query, _, _ in here.graph.asked)
+    assert not any(query is look_up for query, _, _ in here.graph.asked)
 
 
 def test_steps_told_with_the_question_are_the_newest_of_a_person() -> None:

@@ -3,9 +3,9 @@
 import pytest
 import structlog
 
-from backend import people
 from graph import models, training_runs
 from graph.errors import GraphRejected, GraphUnavailable, UnknownRun
+from graph.known_people import look_up
 from tests.factories import ADMIN, SERVER, world
 
 FIELDS = {"code", "message", "field", "request_id"}
@@ -72,7 +72,7 @@ def test_a_graph_that_is_away_is_503_with_a_time_to_wait() -> None:
 
 def test_a_query_the_graph_refuses_is_a_fault_of_ours() -> None:
     """500, since another try would not help."""
-    answer = world(answers={people.look_up: GraphRejected("syntax")}).client.get(
+    answer = world(answers={look_up: GraphRejected("syntax")}).client.get(
         "/v1/recommendations?user_id=u-1", headers=SERVER
     )
     assert answer.status_code == 500

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from backend import express, people
+from backend import express
 from backend.express import Express
+from graph.known_people import look_up
 from tests.factories import ADMIN, BROWSER, SERVER, FakeModel, World, known, viewed, world
 
 PATHS = (
@@ -20,7 +21,7 @@ OF_THEIR_OWN = {"recommendation_id", "served_at"}
 
 def shop() -> World:
     scores = {"a": 0.9, "b": 0.8, "c": 0.7}
-    return world(FakeModel(scores), {people.look_up: known(viewed("a"), embedding=[0.1])})
+    return world(FakeModel(scores), {look_up: known(viewed("a"), embedding=[0.1])})
 
 
 def long_way(here: World) -> Client:

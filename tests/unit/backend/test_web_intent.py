@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from backend import people
+from graph.known_people import look_up
 from graph.shelf import on_shelf
 from tests.factories import PSEUDONYMS, SERVER, FakeModel, World, known, showing, viewed, world
 
@@ -14,10 +14,10 @@ CUSTOMER = PSEUDONYMS.customer("u-1")[0]
 
 
 def shop() -> World:
-    def look_up(user_id: str, **_: Any) -> Any:
+    def found(user_id: str, **_: Any) -> Any:
         return known(viewed("a"), embedding=[0.1] if user_id == CUSTOMER else None)
 
-    return world(FakeModel(SCORES), {people.look_up: look_up, on_shelf: showing("hidden")})
+    return world(FakeModel(SCORES), {look_up: found, on_shelf: showing("hidden")})
 
 
 def ask(here: World, body: Any) -> dict[str, Any]:

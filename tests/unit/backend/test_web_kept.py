@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from backend import people
 from backend.acquaintances import Acquaintances
 from backend.kept import Kept
 from backend.people import Met
 from graph import pulls
 from graph.events import PastEvent
+from graph.known_people import look_up
 from graph.shelf import OnShelf, on_shelf
 from tests.factories import (
     NOW_MS,
@@ -32,7 +32,7 @@ STAMP = Stamp("e-1", 0, 0)
 
 
 def shop() -> World:
-    return world(FakeModel(SCORES), {people.look_up: known(viewed("a"), embedding=[0.1])})
+    return world(FakeModel(SCORES), {look_up: known(viewed("a"), embedding=[0.1])})
 
 
 def ask(here: World, path: str = "/v1/recommendations?user_id=u-1") -> dict[str, Any]:
@@ -43,7 +43,7 @@ def ask(here: World, path: str = "/v1/recommendations?user_id=u-1") -> dict[str,
 
 
 def looks(here: World) -> int:
-    return sum(query is people.look_up for query, _, _ in here.graph.asked)
+    return sum(query is look_up for query, _, _ in here.graph.asked)
 
 
 def test_an_unchanged_question_of_an_unchanged_person_is_answered_without_the_graph() -> None:

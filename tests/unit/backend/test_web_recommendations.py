@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pytest
 
-from backend import people
 from graph import items, models
 from graph.domain.events import EventType
+from graph.known_people import look_up
 from graph.shelf import on_shelf
 from tests.factories import (
     NOW_MS,
@@ -40,7 +40,7 @@ def listed(told: dict[str, Any]) -> list[str]:
 
 def personal(history_limit: int = 1000, **changes: Any) -> World:
     here = known(viewed("a"), embedding=[0.1], **changes)
-    return world(FakeModel(SCORES), {people.look_up: here}, history_limit=history_limit)
+    return world(FakeModel(SCORES), {look_up: here}, history_limit=history_limit)
 
 
 def test_a_person_with_a_stored_vector_gets_their_own_list() -> None:
@@ -56,7 +56,7 @@ def test_a_person_with_a_stored_vector_gets_their_own_list() -> None:
 
 def test_a_person_the_model_has_not_met_is_served_by_their_session() -> None:
     """A few events are enough to leave the popular list."""
-    here = world(FakeModel(SCORES), {people.look_up: known(viewed("a"))})
+    here = world(FakeModel(SCORES), {look_up: known(viewed("a"))})
     told = ask(here)
     assert told["level"] == "session"
     assert listed(told) == ["d", "c", "b", "a"]
@@ -104,7 +104,7 @@ def test_a_vector_of_another_version_is_not_used() -> None:
 def test_g4_who_has_bought_everything_gets_an_empty_list() -> None:
     """By the shop's rule nothing is left to show, and that is an answer."""
     past = [viewed(item_id, kind=EventType.PURCHASE) for item_id in SCORES]
-    answers = {people.look_up: known(*past, embedding=[0.1])}
+    answers = {look_up: known(*past, embedding=[0.1])}
     here = world(FakeModel(SCORES), answers, exclude_behaviours="purchase")
     told = ask(here)
     assert (told["level"], told["items"], told["degraded"]) == ("none", [], False)
@@ -114,7 +114,7 @@ def test_e7_of_a_long_history_only_the_newest_events_are_asked_for() -> None:
     """However much somebody did, an answer reads a bounded part of it."""
     here = personal(history_limit=50)
     ask(here)
-    (limit,) = {named["limit"] for query, _, named in here.graph.asked if query is people.look_up}
+    (limit,) = {named["limit"] for query, _, named in here.graph.asked if query is look_up}
     assert limit == 50
 
 
@@ -149,14 +149,14 @@ def test_excluded_items_are_left_out_before_the_count() -> None:
 def test_a_category_limits_the_list() -> None:
     """And those below it count as in it."""
     model = FakeModel(SCORES, category={"a": "x", "b": "x/y", "c": "xy", "d": "x"})
-    here = world(model, {people.look_up: known(viewed("a"), embedding=[0.1])})
+    here = world(model, {look_up: known(viewed("a"), embedding=[0.1])})
     assert listed(ask(here, "user_id=u-1&category=x")) == ["a", "b", "d"]
 
 
 def test_g5_scores_that_are_no_number_are_dropped_and_counted() -> None:
     """The JSON stays valid whatever a model says."""
     broken = {"a": math.nan, "b": math.inf, "c": 0.5, "d": -math.inf}
-    here = world(FakeModel(broken), {people.look_up: known(viewed("a"), embedding=[0.1])})
+    here = world(FakeModel(broken), {look_up: known(viewed("a"), embedding=[0.1])})
     told = ask(here)
     assert listed(told) == ["c"]
     assert "shopgraph_dropped_items_total 3.0" in here.client.get("/metrics").text
@@ -172,7 +172,7 @@ def test_a_reason_is_the_persons_own_path() -> None:
     """Where there is none, the level stands in."""
     here = known(viewed("a"), embedding=[0.1])
     model = FakeModel(SCORES, near={"a": [("b", 0.5)]})
-    first, second, third, _ = ask(world(model, {people.look_up: here}))["items"]
+    first, second, third, _ = ask(world(model, {look_up: here}))["items"]
     assert first["reason"] == {"code": "viewed_before", "path": ["you", "VIEWED", "a"]}
     path = ["you", "VIEWED", "a", "SIMILAR_TO", "b"]
     assert second["reason"] == {"code": "similar_to_viewed", "path": path}
@@ -246,8 +246,8 @@ def test_what_the_graph_told_is_held_for_the_next_answer() -> None:
     assert here.online.held[CUSTOMER] == [viewed("a")]
     here.changes.epoch = "e-2"
     ask(here)
-    limits = [kwargs["limit"] for query, _, kwargs in here.graph.asked if query is people.look_up]
-    assert limits == [1000, 0]
+    wanted = [kwargs["wants_past"] for query, _, kwargs in here.graph.asked if query is look_up]
+    assert wanted == [True, False]
 
 
 def test_a_question_may_come_in_a_body() -> None:
@@ -315,6 +315,6 @@ def test_the_time_of_an_answer_is_the_models_or_the_persons_last_step() -> None:
             return super().score(*args, now_ms=now_ms, **kwargs)
 
     model = Asked(SCORES, as_of_ms=NOW_MS - 10_000)
-    here = world(model, {people.look_up: known(viewed("a", ts=NOW_MS - 500), embedding=[0.1])})
+    here = world(model, {look_up: known(viewed("a", ts=NOW_MS - 500), embedding=[0.1])})
     ask(here)
     assert asked == [NOW_MS - 500]
