@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -71,7 +71,7 @@ def replay_figures(
     questions: int,
     report: Callable[[str], None],
     *,
-    options: dict[str, object] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> Iterator[Figure]:
     """
     Load nine tenths of a log, train, and live through the rest by the API, twice.

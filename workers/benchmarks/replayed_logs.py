@@ -1,6 +1,7 @@
 """Real logs that can be lived through again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,5 +34,23 @@ def taobao(folder: Path) -> Interactions:
     )
 
 
-LOGS: dict[str, Callable[[Path], Interactions]] = {"journey": journey, "taobao": taobao}
-"""By the name on the command line; each is given the folder of public data."""
+@dataclass(frozen=True, slots=True)
+class RealLog:
+    """
+    A log that can be lived through again.
+
+    Attributes:
+        load: reads it from the folder of public data.
+        options: of the training run.
+    """
+
+    load: Callable[[Path], Interactions]
+    options: Mapping[str, object]
+
+
+LOGS: dict[str, RealLog] = {
+    "journey": RealLog(journey, {}),
+    # Nine days of it: a label of a week would leave nothing to learn from.
+    "taobao": RealLog(taobao, {"horizon_days": 1}),
+}
+"""By the name on the command line."""

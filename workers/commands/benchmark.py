@@ -144,8 +144,10 @@ def replay(log: str, data: Path | None, questions: int, is_json: bool) -> None:
 
     if log == "taobao" and data is None:
         raise click.UsageError("taobao needs --data")
-    found = LOGS[log](data or Path())
-    _print("replay", replay_figures(found, questions, _report), is_json=is_json)
+    chosen = LOGS[log]
+    found = chosen.load(data or Path())
+    figures = replay_figures(found, questions, _report, options=chosen.options)
+    _print("replay", figures, is_json=is_json)
 
 
 def _people(graph: Graph) -> list[str]:
