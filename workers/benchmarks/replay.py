@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graph import models
 from graph.domain.events import EventType
-from graph.known_people import look_up
-from ml.config import DAY_MS
 from ml.dataset import Interactions
 from ml.evaluation.bootstrap import mean_interval, paired_mean_difference
-from ml.serving import History, ServingModel
+from ml.serving import ServingModel
 from workers.benchmarks.figures import Bar, Figure
 from workers.benchmarks.load import Target
+from workers.benchmarks.recall import past, vectors
 from workers.benchmarks.serving import KIND_OF, load_shop, train, wait_until_served
 from workers.benchmarks.stack import Stack, running_stack
 from workers.intake.changes import CatalogueChanges
@@ -206,17 +204,13 @@ def _offline(
 ) -> Hits:
     """The same questions, answered by the files of the model and the stored vectors alone."""
     model = ServingModel.load(stack.home / "models" / version)
-    live = stack.graph.read(models.live)
-    slot = None if live is None else live.slot
     by_user = np.argsort(log.user, kind="stable")
     sorted_user = log.user[by_user]
     hits = []
-    for one in asked:
+    stored = vectors(stack.graph, stack.pseudonyms, [one.user for one in asked])
+    for one, vector in zip(asked, stored, strict=True):
         own = by_user[np.searchsorted(sorted_user, one.user) :][: np.sum(log.user == one.user)]
-        history = _history(log, own[own < one.at], model.window_days, shift)
-        user_id = stack.pseudonyms.customer(f"user-{one.user}")[0]
-        person = stack.graph.ask(look_up, user_id, slot=slot, since_ms=0, limit=0).person
-        vector = None if person is None else person.embedding
+        history = past(log, own[own < one.at], model.window_days, shift)
         now = max(model.as_of_ms, *history.ts)
         if vector is not None and history.ts:
             scores: Any = model.score(vector, history, now_ms=now, is_short=True)
@@ -227,20 +221,6 @@ def _offline(
         shown = {item_id for item_id, _ in model.top(scores, LIST)}
         hits.append(float(bool(one.items & shown)))
     return np.array(hits)
-
-
-def _history(log: Interactions, rows: NDArray[Any], days: int, shift: int) -> History:
-    """As much of a past as an answer reads."""
-    recent = rows[-1_000:]
-    if len(recent):
-        recent = recent[log.ts[recent] > log.ts[recent[-1]] - days * DAY_MS]
-    ids = log.catalogue.item_ids
-    return History(
-        item_ids=[ids[item] for item in log.item[recent].tolist()],
-        codes=log.code[recent].tolist(),
-        ts=(log.ts[recent] + shift).tolist(),
-        prices=[None] * len(recent),
-    )
 
 
 def _compared(found: dict[bool, Lived], offline: Hits, owner: NDArray[Any]) -> Iterator[Figure]:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from itertools import islice
 
@@ -12,10 +12,12 @@ from graph.domain.catalogue import Item
 from graph.domain.events import ITEM_BEHAVIOURS, Event
 from graph.domain.ids import EventId, ItemId
 from ml.dataset import Interactions
+from ml.serving import ServingModel
 from workers import runs
 from workers.benchmarks.answers import answer_figures, questions
 from workers.benchmarks.figures import Bar, Figure
 from workers.benchmarks.footprint import peak_memory_mib
+from workers.benchmarks.recall import recall_figures, vectors
 from workers.benchmarks.stack import Stack, running_stack
 from workers.benchmarks.training import made_up_log
 from workers.intake.pseudonyms import Pseudonyms
@@ -26,6 +28,7 @@ CHUNK = 10_000
 ASKED = 2_000
 """People and items that are asked about."""
 
+PEOPLE_COMPARED = 100
 SERVED_WITHIN_S = 600
 MOST_MIB = 4_096
 WAIT_S = 3_600.0
@@ -50,14 +53,16 @@ def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figur
         report: told what is being done.
     """
     log = made_up_log(size.events, people=size.users, goods=size.items)
+    shift = time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
     with running_stack(["api", "ingest", "training"]) as stack:
         report(f"load {size.events:,} events of {size.users:,} people, {size.items:,} items")
         began = time.perf_counter()
-        load_shop(stack, log)
+        load_shop(stack, log, shift)
         yield Figure("load", size.events / (time.perf_counter() - began), "events/s")
         report("train until everybody is served")
         began = time.perf_counter()
-        wait_until_served(stack, train(stack))
+        version = train(stack)
+        wait_until_served(stack, version)
         seconds = time.perf_counter() - began
         yield Figure(
             "from loaded data to every user served", seconds, "s", SERVED_WITHIN_S, Bar.AT_MOST
@@ -65,9 +70,18 @@ def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figur
         people = [f"user-{number}" for number in range(min(size.users, ASKED))]
         goods = [str(item_id) for item_id in log.catalogue.item_ids[:ASKED]]
         yield from answer_figures(stack.target, questions(people, goods), report)
+        report("compare with what the model answers exactly")
+        yield from _recall(stack, version, log, shift)
         for kind, mib in peak_memory_mib().items():
             bar = MOST_MIB if kind == "training worker" else None
             yield Figure(f"memory of {kind}, peak", mib, "MiB", bar, Bar.AT_MOST)
+
+
+def _recall(stack: Stack, version: str, log: Interactions, shift: int) -> Iterator[Figure]:
+    model = ServingModel.load(stack.home / "models" / version)
+    people = range(min(PEOPLE_COMPARED, log.n_users))
+    stored = list(vectors(stack.graph, stack.pseudonyms, people))
+    yield from recall_figures(model, replace(log, ts=log.ts + shift), stored)
 
 
 def load_shop(stack: Stack, log: Interactions, shift: int | None = None) -> None:
