@@ -43,14 +43,15 @@ class Stack:
     children: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @contextmanager
-    def running(self, name: str) -> Iterator[None]:
+    def running(self, name: str, **settings: str) -> Iterator[None]:
         """
         Run one more process for as long as the block lasts.
 
         Args:
             name: key of ``PROCESSES``.
+            settings: of its environment, in place of those of the others.
         """
-        with _child(PROCESSES[name], self.children, self.home / f"{name}.log"):
+        with _child(PROCESSES[name], {**self.children, **settings}, self.home / f"{name}.log"):
             yield
 
 
