@@ -34,6 +34,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     GRANIAN_HOST=0.0.0.0 \
     GRANIAN_PORT=8000 \
     GRANIAN_WORKERS=2 \
+    OMP_WAIT_POLICY=PASSIVE \
     PROMETHEUS_MULTIPROC_DIR=/var/lib/shopgraph/metrics
 WORKDIR /var/lib/shopgraph
 USER shopgraph

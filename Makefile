@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+# Two halves of the tests share the cores: threads that wait in a loop would take them away.
+export OMP_WAIT_POLICY ?= PASSIVE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test servers others unit integration chromium browser lint format types contracts check bench explore clean
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from workers.local.supervisor import MIGRATE, PROCESSES
+from workers.local.supervisor import MIGRATE, PROCESSES, child_environment
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -19,6 +19,13 @@ STORES = {"neo4j", "valkey"}
 def test_a_process_is_a_service_with_the_same_command(name: str) -> None:
     """What was tried on one machine is what runs in a container."""
     assert SERVICES[name]["command"] == PROCESSES[name]
+
+
+def test_threads_that_wait_leave_the_cores_to_others_here_and_there(tmp_path: Path) -> None:
+    """A training beside a busy process is many times slower where they wait in a loop."""
+    here = child_environment({}, home=tmp_path, api_port=1)
+    assert here["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert "OMP_WAIT_POLICY=PASSIVE" in (ROOT / "Dockerfile").read_text()
 
 
 def test_migrations_run_before_everything_that_needs_them() -> None:
