@@ -36,6 +36,7 @@ STARTED_WITHIN_S = 2
 START_WAIT_S = 120.0
 MOST_MIB = 4_096
 WAIT_S = 3_600.0
+SERVED_WAIT_S = 120.0
 
 KIND_OF = {behaviour.code: kind for kind, behaviour in ITEM_BEHAVIOURS.items()}
 
@@ -181,14 +182,27 @@ def train(
 
 
 def wait_until_served(stack: Stack, version: str) -> None:
-    """Until each process of the API answers a person by the new model."""
-    target, until, in_a_row = stack.target, time.monotonic() + 60, 0
-    path = "/v1/recommendations?limit=1&user_id=user-0"
-    while in_a_row < 10 and time.monotonic() < until:
-        # A connection of its own each time, so that each process is asked.
-        connection = HTTPConnection(target.host, target.port, timeout=10)
-        connection.request("GET", path, headers={"X-API-Key": target.key})
-        told = json.load(connection.getresponse())
-        connection.close()
-        in_a_row = in_a_row + 1 if told["model_version"] == version else 0
+    """
+    Until each process of the API answers a person by the new model.
+
+    Raises:
+        TimeoutError: one does not.
+    """
+    until, in_a_row = time.monotonic() + SERVED_WAIT_S, 0
+    while in_a_row < 10:
+        if time.monotonic() > until:
+            raise TimeoutError("the new model did not answer in time")
+        in_a_row = in_a_row + 1 if _answering(stack) == version else 0
         time.sleep(0.1)
+
+
+def _answering(stack: Stack) -> str | None:
+    """The model that answers a person now; on a connection of its own, so by any process."""
+    target = stack.target
+    connection = HTTPConnection(target.host, target.port, timeout=10)
+    with suppress(TimeoutError), closing(connection):
+        path = "/v1/recommendations?limit=1&user_id=user-0"
+        connection.request("GET", path, headers={"X-API-Key": target.key})
+        found: str | None = json.load(connection.getresponse())["model_version"]
+        return found
+    return None
