@@ -8,6 +8,9 @@ from graph import items, trends
 from graph.errors import GraphUnavailable
 
 _KEPT_MS = 5_000
+_TIMES_AS_LONG = 20
+"""A count is kept so many times as long as it took: counting is a twentieth of the work at most."""
+
 _DEPTH = 500
 _MOST_CATEGORIES = 100
 
@@ -15,14 +18,19 @@ Scored = list[tuple[str, float]]
 
 
 class PopularCount:
-    """Counts the graph's recent events, and keeps the answer a few seconds: it reads many edges."""
+    """
+    Counts the graph's recent events, one count at a time, since it reads many edges.
+
+    A count is kept a few seconds, and longer where it took long; whoever asks while it is made anew
+    is told the one before.
+    """
 
     def __init__(self, graph: GraphPort, *, now_ms: Callable[[], int], window_ms: int) -> None:
         self._graph = graph
         self._now_ms = now_ms
         self._window_ms = window_ms
-        self._kept: dict[Hashable, tuple[int, Scored]] = {}
-        self._lock = threading.Lock()
+        self._kept: dict[Hashable, tuple[int, Scored]] = {}  # until when, and what
+        self._counting = threading.Lock()
 
     def top(self, category: str | None, *, window_ms: int | None = None) -> tuple[Scored, bool]:
         """
@@ -53,20 +61,30 @@ class PopularCount:
         )
 
     def _found(self, key: Hashable, count: Callable[[], Scored]) -> tuple[Scored, bool]:
-        now = self._now_ms()
         kept = self._kept.get(key)
-        if kept is not None and now - kept[0] < _KEPT_MS:
+        if kept is not None and self._now_ms() < kept[0]:
             return kept[1], False
+        if not self._counting.acquire(blocking=kept is None):
+            return kept[1] if kept else [], False
+        try:
+            return self._counted(key, count)
+        finally:
+            self._counting.release()
+
+    def _counted(self, key: Hashable, count: Callable[[], Scored]) -> tuple[Scored, bool]:
+        began, kept = self._now_ms(), self._kept.get(key)
+        if kept is not None and began < kept[0]:
+            return kept[1], False  # by whom this one waited for
         try:
             counted = count()
         except GraphUnavailable:
             return (kept[1] if kept else []), True
         if not counted:  # a shop that has just opened does not wait for its first list
             return [], False
-        with self._lock:
-            if len(self._kept) >= _MOST_CATEGORIES:
-                self._kept.clear()
-            self._kept[key] = (now, counted)
+        ended = self._now_ms()
+        if len(self._kept) >= _MOST_CATEGORIES:
+            self._kept.clear()
+        self._kept[key] = ended + max(_KEPT_MS, _TIMES_AS_LONG * (ended - began)), counted
         return counted, False
 
     def _risen(self, category: str | None, window_ms: int, ends: Sequence[int]) -> Scored:
