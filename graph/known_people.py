@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from neo4j import ManagedTransaction, Record, Session
 
@@ -66,7 +67,8 @@ def look_up(
         pointer=None if live is None else ModelVersion(live),
         person=None if record["kind"] is None else _person(user_id, record),
         past=tuple(
-            PastEvent(_TYPE_OF[kind], ItemId(item_id), ts, price)
+            # A thousand steps of one person are held for a minute: one string for each item.
+            PastEvent(_TYPE_OF[kind], ItemId(intern(item_id)), ts, price)
             for kind, item_id, ts, price in record["past"]
         ),
     )
