@@ -64,8 +64,10 @@ class PopularCount:
         kept = self._kept.get(key)
         if kept is not None and self._now_ms() < kept[0]:
             return kept[1], False
-        if not self._counting.acquire(blocking=kept is None):
-            return kept[1] if kept else [], False
+        if kept is None:
+            self._counting.acquire()
+        elif not self._counting.acquire(blocking=False):
+            return kept[1], False
         try:
             return self._counted(key, count)
         finally:

@@ -4,6 +4,7 @@ import os
 import threading
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from neo4j import (
@@ -21,6 +22,9 @@ from graph.settings import GraphSettings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_OF_VALUES = (ValueError, TypeError, OverflowError)
+"""Kinds of errors by which the driver refuses a value, among others."""
 
 RETRY_AFTER_S = 0.05
 """Before the first new try of a transaction, twice as long before each further one; the driver's
@@ -84,16 +88,15 @@ class Graph:
         """
         Run a query function of one reading statement, in auto-commit: a single round trip.
 
-        What passes by itself, such as a connection that was closed meanwhile, is tried again as
-        ``read`` does; it raises the same errors.
+        What fails, such as by a connection that was closed meanwhile, is run again as ``read`` does
+        it, which raises what it raises.
         """
         name = self._settings.database
-        try:
-            with self._open().session(database=name, default_access_mode=READ_ACCESS) as session:
-                return query(session, *args, **kwargs)
-        except (Neo4jError, DriverError) as error:
-            if isinstance(_ours(error), GraphRejected):
-                raise _ours(error) from error
+        with (
+            suppress(Neo4jError, DriverError, *_OF_VALUES),
+            self._open().session(database=name, default_access_mode=READ_ACCESS) as session,
+        ):
+            return query(session, *args, **kwargs)
         return self.read(query, *args, **kwargs)
 
     def run_alone(self, statement: str, **parameters: Any) -> None:
@@ -140,7 +143,7 @@ class Graph:
                 return execute(query, *args, **kwargs)
         except (Neo4jError, DriverError) as error:
             raise _ours(error) from error
-        except (ValueError, TypeError, OverflowError) as error:
+        except _OF_VALUES as error:
             if _is_of_driver(error):
                 raise GraphRejected(f"a value cannot be stored: {type(error).__name__}") from error
             raise

@@ -121,3 +121,8 @@ def test_who_asks_does_not_write(shop: Graph) -> None:
         shop.ask(write)
     with pytest.raises(GraphRejected):
         shop.ask(lambda tx: tx.run("not a query").consume())
+
+
+def test_a_value_that_cannot_be_sent_is_refused_as_in_a_transaction(shop: Graph) -> None:
+    with pytest.raises(GraphRejected, match="cannot be stored"):
+        ask(shop, UserId("\ud800"))

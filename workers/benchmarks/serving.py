@@ -58,7 +58,7 @@ def serving_figures(size: Size, report: Callable[[str], None]) -> Iterator[Figur
         report: told what is being done.
     """
     log = made_up_log(size.events, people=size.users, goods=size.items)
-    shift = time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
+    shift = until_now(log)
     with running_stack(["api", "ingest", "training"]) as stack:
         report(f"load {size.events:,} events of {size.users:,} people, {size.items:,} items")
         began = time.perf_counter()
@@ -111,6 +111,11 @@ def _recall(stack: Stack, version: str, log: Interactions, shift: int) -> Iterat
     yield from recall_figures(model, replace(log, ts=log.ts + shift), stored)
 
 
+def until_now(log: Interactions) -> int:
+    """What to add to all times of a log for its last event to have been a second ago."""
+    return time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
+
+
 def load_shop(stack: Stack, log: Interactions, shift: int | None = None) -> None:
     """
     Catalogue and events by the ways of a shop: the graph has them when this ends.
@@ -119,7 +124,7 @@ def load_shop(stack: Stack, log: Interactions, shift: int | None = None) -> None
         shift: is added to all times; without it the last event was a second ago.
     """
     if shift is None:
-        shift = time.time_ns() // 1_000_000 - 1_000 - int(log.ts[-1])
+        shift = until_now(log)
     names, catalogue = log.catalogue.category_names, log.catalogue
     told = [
         Item(

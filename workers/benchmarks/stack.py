@@ -102,7 +102,7 @@ def logs_kept(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _child(command: Sequence[str], env: Mapping[str, str], log: Path) -> Iterator[None]:
-    with log.open("wb") as out:
+    with log.open("ab") as out:
         child = subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT)
         with ending(child):
             yield
